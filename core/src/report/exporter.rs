@@ -1,0 +1,61 @@
+//! The one trait that a way out of the process implements.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::record::snapshot::Snapshot;
+
+/// A way out of the process. Each exporter has a thread of its own, its *lane*, and may block it.
+pub trait Exporter: Send {
+    /// What reports and self-metrics call it, such as `otlp`.
+    fn name(&self) -> &str;
+
+    /// Delivers what was true at `snapshot`, and returns before `deadline`.
+    ///
+    /// The snapshot is cumulative: whatever an earlier call failed to deliver is in it. An exporter of an
+    /// interval format subtracts the snapshot that it delivered last.
+    ///
+    /// # Errors
+    /// [`ExportError`] when the receiver did not take it. The lane counts it and calls again at the next tick.
+    fn export(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<Delivered, ExportError>;
+}
+
+/// What one successful export carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// Points that the receiver took.
+    pub points: u64,
+    /// Points that the format could not carry, or that the receiver said it rejected.
+    pub left_out: u64,
+    /// Bytes handed to the transport.
+    pub bytes: u64,
+    /// How long the encoding took, of the whole export.
+    pub encode: Duration,
+}
+
+/// Why an export was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportError {
+    /// The deadline passed first.
+    TimedOut(String),
+    /// The receiver asked for a pause that is not over; nothing was sent.
+    Throttled,
+    /// Anything else; the text says what, and names the receiver.
+    Failed(String),
+}
+
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExportError::TimedOut(what) => write!(f, "timed out: {what}"),
+            ExportError::Throttled => f.write_str("the receiver asked for a pause"),
+            ExportError::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Error for ExportError {}

@@ -1,0 +1,7 @@
+//! Which points a backend is shown.
+
+mod point;
+
+pub use point::{
+    Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Temporality, Value,
+};

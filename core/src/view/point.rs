@@ -1,0 +1,154 @@
+//! What an encoder is given: one frame of points a tick, in shapes that a wire format can carry.
+
+use std::sync::Arc;
+
+use crate::record::metric::{Label, Metric};
+
+/// The points that one backend is shown at one instant.
+///
+/// Points are only ever appended: the metric at an index stays the same for the life of the view that fills
+/// the frame, so an encoder may render what never changes once and keep it by index.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// Who produced the points, such as `service.name`; fixed for the life of the view.
+    pub resource: Arc<[Label]>,
+    /// Which instrumentation produced them; fixed for the life of the view.
+    pub scope: Option<Scope>,
+    /// When counting began: the start of the registry, or of the window for [`Temporality::Delta`].
+    pub start_unix_ns: u64,
+    /// When the points were true.
+    pub time_unix_ns: u64,
+    /// How counters and histograms count.
+    pub temporality: Temporality,
+    /// One entry a series, in order of first appearance.
+    pub points: Vec<Point>,
+}
+
+/// The name and version of what produced the points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Such as `barewire`.
+    pub name: String,
+    /// Such as `1.0.0`; empty when there is none.
+    pub version: String,
+}
+
+/// Since when a counter or a histogram counts. The discriminants are OTLP's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Temporality {
+    /// Since the frame's start, which is that of the point delivered before.
+    Delta = 1,
+    /// Since the registry was made.
+    #[default]
+    Cumulative = 2,
+}
+
+/// One series at one instant.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// Name, unit, help and labels as the backend is to see them.
+    pub metric: Arc<Metric>,
+    /// What was true.
+    pub value: Value,
+}
+
+/// The value of a point, by kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing to say this time, such as the median of a window without requests. Not an error, not counted.
+    Absent,
+    /// The last of something.
+    Gauge(Number),
+    /// A sum that only grows.
+    Counter(Number),
+    /// Counts between explicit bounds.
+    Histogram(Explicit),
+    /// Counts between powers of a base.
+    ExponentialHistogram(Exponential),
+}
+
+/// A number in the form in which it is exact.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// An integer.
+    Int(i64),
+    /// A float, not finite ones included.
+    Float(f64),
+    /// `digits / 10^decimals`: nanoseconds shown as seconds or milliseconds without a float.
+    Decimal {
+        /// All digits, as an integer.
+        digits: u128,
+        /// How many of them stand behind the decimal point, at most 18.
+        decimals: u8,
+    },
+}
+
+impl Number {
+    /// The nearest float.
+    #[allow(clippy::cast_precision_loss, reason = "the nearest float is what is asked for")]
+    pub fn to_f64(self) -> f64 {
+        match self {
+            Number::Int(int) => int as f64,
+            Number::Float(float) => float,
+            Number::Decimal { digits, decimals } => digits as f64 / 10f64.powi(decimals.into()),
+        }
+    }
+}
+
+/// A histogram with explicit bounds. Bucket `i` counts values in `(bounds[i - 1], bounds[i]]`; the last one is
+/// open above.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explicit {
+    /// Finite, strictly increasing, in the metric's unit.
+    pub bounds: Arc<[f64]>,
+    /// One more than there are bounds; not cumulative.
+    pub counts: Vec<u64>,
+    /// The sum of all values, in the metric's unit.
+    pub sum: Number,
+    /// The smallest value, where it is known.
+    pub min: Option<Number>,
+    /// The largest value, where it is known.
+    pub max: Option<Number>,
+}
+
+impl Explicit {
+    /// How many values were counted: the sum of the buckets.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// A histogram whose bucket `i` counts values in `(base^i, base^(i + 1)]` where `base = 2^(2^-scale)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exponential {
+    /// The resolution: `2^scale` buckets an octave.
+    pub scale: i32,
+    /// How many values were zero.
+    pub zero_count: u64,
+    /// Buckets of the values above zero.
+    pub positive: ExponentialBuckets,
+    /// Buckets of the values below zero, by magnitude.
+    pub negative: ExponentialBuckets,
+    /// The sum of all values, in the metric's unit.
+    pub sum: Number,
+    /// The smallest value, where it is known.
+    pub min: Option<Number>,
+    /// The largest value, where it is known.
+    pub max: Option<Number>,
+}
+
+impl Exponential {
+    /// How many values were counted: positive, negative and zero.
+    pub fn count(&self) -> u64 {
+        self.positive.counts.iter().chain(&self.negative.counts).sum::<u64>() + self.zero_count
+    }
+}
+
+/// A run of neighbouring buckets of an [`Exponential`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExponentialBuckets {
+    /// The index of the first bucket in `counts`.
+    pub offset: i32,
+    /// One count a bucket.
+    pub counts: Vec<u64>,
+}

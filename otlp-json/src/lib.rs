@@ -1,0 +1,1 @@
+//! OTLP/JSON for barewire: a hand-written encoder, an HTTP exporter and a JSON-lines file.

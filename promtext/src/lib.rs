@@ -1,0 +1,1 @@
+//! Prometheus text for barewire: a hand-written encoder and a scrape endpoint.

@@ -1,0 +1,1 @@
+//! A thread-per-core HTTP load runner on barewire.
