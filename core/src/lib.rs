@@ -5,6 +5,15 @@
 #![forbid(unsafe_code)]
 
 mod record;
+mod report;
 pub mod view;
 
-pub use record::metric::{Label, LabelValue, Metric, Precision, Unit};
+pub use record::{
+    buckets::HIGHEST,
+    distribution::Distribution,
+    metric::{Label, LabelValue, Metric, Precision, Unit},
+    registry::{DEFAULT_BUDGET, OVERFLOW, Registry},
+    shard::{Counter, Gauge, Histogram, Recordable, Shard},
+    snapshot::{Reading, Series, Snapshot, Window},
+};
+pub use report::exporter::{Delivered, ExportError, Exporter};

@@ -1,3 +1,11 @@
 //! What threads write, and what was true when it was read.
 
+pub(crate) mod buckets;
+pub(crate) mod distribution;
+mod histogram;
 pub(crate) mod metric;
+mod page;
+pub(crate) mod registry;
+mod sampler;
+pub(crate) mod shard;
+pub(crate) mod snapshot;

@@ -1,0 +1,102 @@
+//! Where a value is counted: log-linear bucket arithmetic.
+//!
+//! Values below `2^(k + 1)` have a bucket each. Above, every octave `[2^n, 2^(n + 1))` is cut into `2^k` buckets of
+//! equal width, so a bucket is never wider than `2^-k` of the values in it. One shift and one addition find it:
+//!
+//! ```text
+//! e      = log2(value | 2^k) - k         how many octaves above the linear part
+//! bucket = e * 2^k + (value >> e)
+//! ```
+//!
+//! The layout is that of HdrHistogram with one, two and three significant digits and a unit magnitude of zero, and
+//! is checked against the `hdrhistogram` crate bucket by bucket.
+
+use super::metric::Precision;
+
+/// The largest value that has a bucket of its own: 4.8 hours in nanoseconds, 16 TiB in bytes. Larger values are
+/// counted in the last bucket; their sum and maximum stay exact.
+pub const HIGHEST: u64 = (1 << OCTAVES) - 1;
+
+const OCTAVES: u32 = 44;
+
+impl Precision {
+    /// `k`: the binary logarithm of the number of buckets in an octave.
+    pub(crate) const fn power(self) -> u32 {
+        match self {
+            Precision::One => 4,
+            Precision::Two => 7,
+            Precision::Three => 10,
+        }
+    }
+
+    /// How many buckets cover `0..=HIGHEST`.
+    pub(crate) const fn buckets(self) -> usize {
+        bucket_of(self.power(), HIGHEST) + 1
+    }
+
+    /// The largest relative error of a value that is read back, as a ratio.
+    pub fn error(self) -> f64 {
+        f64::exp2(-f64::from(self.power()))
+    }
+}
+
+/// The bucket that counts `value` at `power` buckets an octave; not clamped to [`HIGHEST`].
+#[inline]
+pub(crate) const fn bucket_of(power: u32, value: u64) -> usize {
+    let octave = (63 - power) - (value | (1 << power)).leading_zeros();
+    (((octave as u64) << power) + (value >> octave)) as usize
+}
+
+/// The smallest value that `bucket` counts.
+pub(crate) const fn lowest(power: u32, bucket: usize) -> u64 {
+    let octave = (bucket >> power).saturating_sub(1);
+    let step = (bucket - (octave << power)) as u64;
+    step << octave
+}
+
+/// The largest value that `bucket` counts.
+pub(crate) const fn highest(power: u32, bucket: usize) -> u64 {
+    lowest(power, bucket + 1) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [(Precision, u8); 3] = [(Precision::One, 1), (Precision::Two, 2), (Precision::Three, 3)];
+
+    #[test]
+    fn every_bucket_is_one_of_hdrhistograms() {
+        for (precision, digits) in ALL {
+            let hdr = hdrhistogram::Histogram::<u64>::new_with_bounds(1, HIGHEST, digits).unwrap();
+            let power = precision.power();
+            for bucket in 0..precision.buckets() {
+                let (low, high) = (lowest(power, bucket), highest(power, bucket));
+                assert_eq!(hdr.lowest_equivalent(low), low, "bucket {bucket} of {precision:?}");
+                assert_eq!(hdr.highest_equivalent(low), high, "bucket {bucket} of {precision:?}");
+                assert_eq!((bucket_of(power, low), bucket_of(power, high)), (bucket, bucket));
+            }
+            assert_eq!(hdr.distinct_values(), precision.buckets());
+        }
+    }
+
+    #[test]
+    fn the_sizes_and_errors_are_those_of_the_documentation() {
+        assert_eq!(ALL.map(|(p, _)| p.buckets()), [656, 4864, 35840]);
+        assert_eq!(ALL.map(|(p, _)| p.error()), [0.0625, 0.0078125, 0.0009765625]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_holds_its_value_within_the_error(value in 0..=HIGHEST) {
+            for (precision, _) in ALL {
+                let power = precision.power();
+                let bucket = bucket_of(power, value);
+                let (low, high) = (lowest(power, bucket), highest(power, bucket));
+                prop_assert!(low <= value && value <= high);
+                prop_assert!((high - low) as f64 <= precision.error() * low as f64);
+            }
+        }
+    }
+}

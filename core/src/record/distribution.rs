@@ -1,0 +1,299 @@
+//! The merged histogram: plain counts, one owner, whatever is needed to add, subtract and ask.
+
+use super::{
+    buckets::{HIGHEST, bucket_of, highest, lowest},
+    metric::Precision,
+};
+
+/// How often which value was recorded, within the error of its [`Precision`].
+///
+/// Counts, sum, minimum and maximum are exact; what is asked of the buckets, such as a quantile, is the largest
+/// value of the right bucket. The count is the sum of the buckets, so the two never disagree.
+///
+/// ```
+/// use barewire::{Distribution, Precision};
+///
+/// let mut took = Distribution::new(Precision::Three);
+/// for ms in 1..=1000 {
+///     took.record(ms * 1_000_000);
+/// }
+/// assert_eq!(took.count(), 1000);
+/// assert_eq!(took.quantile(0.99).unwrap() / 1_000_000, 990);
+/// assert_eq!(took.max(), Some(1_000_000_000));
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct Distribution {
+    precision: Precision,
+    /// The bucket that `counts[0]` stands for; only the range in use is kept.
+    first: usize,
+    counts: Vec<u64>,
+    count: u64,
+    sum: u128,
+    min: u64,
+    max: u64,
+}
+
+impl Distribution {
+    /// An empty distribution.
+    pub fn new(precision: Precision) -> Self {
+        Distribution { precision, first: 0, counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
+    }
+
+    /// Counts one value.
+    pub fn record(&mut self, value: u64) {
+        let power = self.precision.power();
+        self.add_bucket(bucket_of(power, value.min(HIGHEST)), 1);
+        self.add_sum(value);
+        self.stretch(value, value);
+    }
+
+    /// How many values were recorded.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The sum of all values.
+    pub fn sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// The smallest value; `None` when there is none. Exact, except for a window ([`Distribution::since_into`]).
+    pub fn min(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.min)
+    }
+
+    /// The largest value; `None` when there is none. Exact, except for a window ([`Distribution::since_into`]).
+    pub fn max(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.max)
+    }
+
+    /// The mean, rounded down; `None` when there is no value.
+    pub fn mean(&self) -> Option<u64> {
+        let mean = self.sum.checked_div(self.count.into())?;
+        Some(u64::try_from(mean).unwrap_or(u64::MAX))
+    }
+
+    /// How finely values are told apart.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The smallest value that at least `q` of all values do not exceed; `None` when there is no value.
+    ///
+    /// `q` is a ratio: 0.99 asks for the 99th percentile. It is clamped to `0.0..=1.0`.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let rank = rank(q, self.count)?;
+        let mut seen = 0;
+        let at = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        })?;
+        Some(highest(self.precision.power(), self.first + at).clamp(self.min, self.max))
+    }
+
+    /// Every bucket that counted something: its smallest and largest value, and its count.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+        let power = self.precision.power();
+        self.counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(at, count)| {
+            let bucket = self.first + at;
+            (lowest(power, bucket), highest(power, bucket), *count)
+        })
+    }
+
+    /// Adds all values of another distribution, of any precision.
+    pub fn merge(&mut self, other: &Distribution) {
+        if other.count == 0 {
+            return;
+        }
+        if self.precision == other.precision {
+            self.add_buckets(other.first, other.counts.iter().copied());
+        } else {
+            let power = self.precision.power();
+            for (low, high, count) in other.buckets() {
+                self.add_bucket(bucket_of(power, low.midpoint(high)), count);
+            }
+        }
+        self.sum += other.sum;
+        self.stretch(other.min, other.max);
+    }
+
+    /// Refills `window` with what came since `earlier`, an earlier state of the same series; with everything when
+    /// there is none.
+    ///
+    /// The extremes of a window are known within the precision: those of its first and last bucket.
+    pub fn since_into(&self, earlier: Option<&Distribution>, window: &mut Distribution) {
+        window.clone_from(self);
+        let Some(earlier) = earlier.filter(|earlier| earlier.count > 0) else { return };
+        debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
+        let Some(from) = earlier.first.checked_sub(self.first) else { return };
+        for (now, then) in window.counts[from..].iter_mut().zip(&earlier.counts) {
+            *now = now.saturating_sub(*then);
+        }
+        window.count = window.counts.iter().sum();
+        window.sum = window.sum.saturating_sub(earlier.sum);
+        window.narrow();
+    }
+
+    /// Forgets all values, and keeps the memory.
+    pub fn clear(&mut self) {
+        *self =
+            Distribution { counts: std::mem::take(&mut self.counts), ..Distribution::new(self.precision) };
+        self.counts.clear();
+    }
+
+    /// Makes room for the buckets from `low` to `high`.
+    pub(crate) fn cover(&mut self, low: usize, high: usize) {
+        if self.counts.is_empty() {
+            self.first = low;
+        } else if low < self.first {
+            let missing = self.first - low;
+            self.counts.splice(..0, std::iter::repeat_n(0, missing));
+            self.first = low;
+        }
+        let len = high + 1 - self.first;
+        if len > self.counts.len() {
+            self.counts.resize(len, 0);
+        }
+    }
+
+    pub(crate) fn add_bucket(&mut self, bucket: usize, count: u64) {
+        self.cover(bucket, bucket);
+        self.counts[bucket - self.first] += count;
+        self.count += count;
+    }
+
+    /// Adds one count to each of the buckets from `low` on.
+    pub(crate) fn add_buckets(&mut self, low: usize, counts: impl ExactSizeIterator<Item = u64>) {
+        self.cover(low, low + counts.len() - 1);
+        let from = low - self.first;
+        for (ours, more) in self.counts[from..].iter_mut().zip(counts) {
+            *ours += more;
+            self.count += more;
+        }
+    }
+
+    pub(crate) fn add_sum(&mut self, sum: u64) {
+        self.sum += u128::from(sum);
+    }
+
+    pub(crate) fn stretch(&mut self, min: u64, max: u64) {
+        self.min = self.min.min(min);
+        self.max = self.max.max(max);
+    }
+
+    /// Draws the extremes in to the buckets that are still in use.
+    fn narrow(&mut self) {
+        let power = self.precision.power();
+        let used = |count: &u64| *count > 0;
+        let (Some(low), Some(high)) = (self.counts.iter().position(used), self.counts.iter().rposition(used))
+        else {
+            (self.min, self.max) = (u64::MAX, 0);
+            return;
+        };
+        self.min = self.min.max(lowest(power, self.first + low));
+        self.max = self.max.min(highest(power, self.first + high));
+    }
+}
+
+impl Clone for Distribution {
+    fn clone(&self) -> Self {
+        Distribution { counts: self.counts.clone(), ..*self }
+    }
+
+    /// Reuses the memory of `self`.
+    fn clone_from(&mut self, source: &Self) {
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.clone_from(&source.counts);
+        *self = Distribution { counts, ..*source };
+    }
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Distribution::new(Precision::default())
+    }
+}
+
+/// Which of `count` values, counted from 1 in ascending order, is the `q`-quantile.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn rank(q: f64, count: u64) -> Option<u64> {
+    // A float rank may be off by one at 2^53 values; no reader can tell.
+    (count > 0).then(|| ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[u64]) -> Distribution {
+        let mut distribution = Distribution::new(Precision::Three);
+        values.iter().for_each(|value| distribution.record(*value));
+        distribution
+    }
+
+    #[test]
+    fn nothing_recorded_means_no_answer() {
+        let empty = Distribution::default();
+        assert_eq!((empty.count(), empty.sum()), (0, 0));
+        assert_eq!((empty.min(), empty.max(), empty.mean(), empty.quantile(0.5)), (None, None, None, None));
+    }
+
+    #[test]
+    fn quantiles_of_ten_values() {
+        let ten = of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let asked = [0.0, 0.1, 0.11, 0.5, 0.9, 0.91, 1.0, f64::NAN].map(|q| ten.quantile(q).unwrap());
+        assert_eq!(asked, [1, 1, 2, 5, 9, 10, 10, 1]);
+    }
+
+    #[test]
+    fn a_quantile_never_leaves_the_recorded_range() {
+        assert_eq!(of(&[1_000_003]).quantile(0.5), Some(1_000_003));
+    }
+
+    proptest! {
+        #[test]
+        fn the_merge_of_parts_is_the_whole(values in prop::collection::vec(0..HIGHEST, 0..200), cut in 0..200usize) {
+            let (left, right) = values.split_at(cut.min(values.len()));
+            let mut merged = of(left);
+            merged.merge(&of(right));
+            let whole = of(&values);
+            prop_assert_eq!(merged.count(), whole.count());
+            prop_assert_eq!(merged.sum(), whole.sum());
+            prop_assert_eq!((merged.min(), merged.max()), (whole.min(), whole.max()));
+            prop_assert!(merged.buckets().eq(whole.buckets()));
+        }
+
+        #[test]
+        fn a_window_is_what_came_after(values in prop::collection::vec(0..HIGHEST, 0..200), cut in 0..200usize) {
+            let (left, right) = values.split_at(cut.min(values.len()));
+            let mut window = Distribution::default();
+            of(&values).since_into(Some(&of(left)), &mut window);
+            let expected = of(right);
+            prop_assert_eq!(window.count(), expected.count());
+            prop_assert_eq!(window.sum(), expected.sum());
+            prop_assert!(window.buckets().eq(expected.buckets()));
+            if let (Some(seen), Some(known)) = (window.max(), expected.max()) {
+                prop_assert!(seen >= known && (seen - known) as f64 <= known as f64 / 1024.0);
+            }
+        }
+
+        #[test]
+        fn quantiles_are_hdrhistograms(values in prop::collection::vec(1..HIGHEST, 1..300), q in 0.0..=1.0f64) {
+            let mut hdr = hdrhistogram::Histogram::<u64>::new_with_bounds(1, HIGHEST, 3).unwrap();
+            values.iter().for_each(|value| hdr.record(*value).unwrap());
+            let ours = of(&values);
+            let theirs = hdr.value_at_quantile(q).clamp(ours.min().unwrap(), ours.max().unwrap());
+            prop_assert_eq!(ours.quantile(q), Some(theirs));
+        }
+
+        #[test]
+        fn precisions_merge_within_the_coarser_error(values in prop::collection::vec(1..HIGHEST, 1..100)) {
+            let mut coarse = Distribution::new(Precision::Two);
+            coarse.merge(&of(&values));
+            prop_assert_eq!(coarse.count(), values.len() as u64);
+            let (fine, rough) = (of(&values).quantile(0.5).unwrap() as f64, coarse.quantile(0.5).unwrap() as f64);
+            prop_assert!((fine - rough).abs() <= fine / 64.0);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Which series there are, and the way to everything they counted.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    metric::{Label, LabelValue, Metric, Precision},
+    sampler::Sampler,
+    shard::{Counter, Gauge, Histogram, Room, Shard},
+    snapshot::{Series, Slot, Snapshot},
+};
+
+/// What the series past the budget are called, and the value of each of their labels.
+pub const OVERFLOW: &str = "_other";
+
+/// How many series a registry has room for, unless told otherwise.
+pub const DEFAULT_BUDGET: usize = 10_000;
+
+/// All series of a program or a part of one. A clone is the same registry.
+///
+/// Registering and taking snapshots take a lock; counting, by a [`Shard`], takes none.
+///
+/// ```
+/// use barewire::{Metric, Registry};
+///
+/// let registry = Registry::new("checkout");
+/// let hits = registry.counter(Metric::new("hits").label("route", "/checkout"));
+/// let mut shard = registry.shard();
+/// shard.add(hits, 3);
+/// assert_eq!(registry.snapshot().counter("hits"), 3);
+/// ```
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    start: Instant,
+    start_unix_ns: u64,
+    schema: Mutex<Schema>,
+    /// Shards that the sampler does not know yet.
+    arrivals: Mutex<Vec<Arc<Room>>>,
+    sampler: Mutex<Sampler>,
+}
+
+impl Registry {
+    /// A registry of the service called `service`, with room for [`DEFAULT_BUDGET`] series. Its start, which
+    /// cumulative formats send along with every point, is now.
+    pub fn new(service: impl Into<String>) -> Self {
+        Registry::with_budget(service, DEFAULT_BUDGET)
+    }
+
+    /// The same with room for `budget` series. Whatever is registered past it counts into a series of the same
+    /// name whose labels are all [`OVERFLOW`], and [`Registry::folded`] counts the registration.
+    pub fn with_budget(service: impl Into<String>, budget: usize) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let service: String = service.into();
+        let inner = Inner {
+            start: Instant::now(),
+            start_unix_ns: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            schema: Mutex::new(Schema::new(budget, Label::new("service.name", service))),
+            arrivals: Mutex::default(),
+            sampler: Mutex::default(),
+        };
+        Registry { inner: Arc::new(inner) }
+    }
+
+    /// Sets a label of the resource: of who is counting, not of what is counted.
+    pub fn resource(&self, key: impl Into<String>, value: impl Into<LabelValue>) {
+        self.inner.schema.lock().set_resource(Label::new(key, value));
+    }
+
+    /// The counter `metric`. Registering the same name and labels again gives the same counter.
+    pub fn counter(&self, metric: Metric) -> Counter {
+        let slot = self.inner.schema.lock().register(metric, Kind::Counter);
+        let Slot::Counter(at) = slot else { unreachable!("a counter was asked for") };
+        Counter(at)
+    }
+
+    /// The gauge `metric`. Registering the same name and labels again gives the same gauge.
+    pub fn gauge(&self, metric: Metric) -> Gauge {
+        let slot = self.inner.schema.lock().register(metric, Kind::Gauge);
+        let Slot::Gauge(at) = slot else { unreachable!("a gauge was asked for") };
+        Gauge(at)
+    }
+
+    /// The histogram `metric`. Registering the same name and labels again gives the same histogram.
+    pub fn histogram(&self, metric: Metric) -> Histogram {
+        let slot = self.inner.schema.lock().register(metric, Kind::Histogram);
+        let Slot::Histogram(at) = slot else { unreachable!("a histogram was asked for") };
+        Histogram(at)
+    }
+
+    /// A shard for one more thread, now or at any later time.
+    pub fn shard(&self) -> Shard {
+        let room = Arc::new(Room::default());
+        self.inner.arrivals.lock().push(Arc::clone(&room));
+        Shard::new(self.clone(), room)
+    }
+
+    /// What is true now, over all shards, living and finished.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let mut sampler = self.inner.sampler.lock();
+        self.admit_arrivals(&mut sampler);
+        sampler.note_finished();
+        let schema = self.inner.schema.lock();
+        sampler.fit(schema.counters, &schema.histograms);
+        let (gauges, series, resource) =
+            (schema.gauges, Arc::clone(&schema.series), Arc::clone(&schema.resource));
+        drop(schema);
+        sampler.sample(gauges, |snapshot| {
+            snapshot.start_unix_ns = self.inner.start_unix_ns;
+            snapshot.elapsed_ns = self.elapsed_ns();
+            snapshot.series = series;
+            snapshot.resource = resource;
+        })
+    }
+
+    /// Nanoseconds since the registry was made, by the monotonic clock.
+    pub fn elapsed_ns(&self) -> u64 {
+        u64::try_from(self.inner.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// When the registry was made, in nanoseconds since the Unix epoch.
+    pub fn start_unix_ns(&self) -> u64 {
+        self.inner.start_unix_ns
+    }
+
+    /// How many registrations were folded into an [`OVERFLOW`] series: because the budget was spent, or because
+    /// the name belongs to a metric of another kind or unit.
+    pub fn folded(&self) -> u64 {
+        self.inner.schema.lock().folded
+    }
+
+    /// Reads one shard out of turn, before its buckets can wrap.
+    #[cold]
+    pub(crate) fn read_lap(&self, room: &Arc<Room>) {
+        let mut sampler = self.inner.sampler.lock();
+        self.admit_arrivals(&mut sampler);
+        let schema = self.inner.schema.lock();
+        sampler.fit(schema.counters, &schema.histograms);
+        drop(schema);
+        sampler.read_lap(room);
+    }
+
+    pub(crate) fn precision(&self, histogram: Histogram) -> Option<Precision> {
+        self.inner.schema.lock().histograms.get(histogram.0).copied()
+    }
+
+    pub(crate) fn knows_counter(&self, counter: Counter) -> bool {
+        counter.0 < self.inner.schema.lock().counters
+    }
+
+    pub(crate) fn knows_gauge(&self, gauge: Gauge) -> bool {
+        gauge.0 < self.inner.schema.lock().gauges
+    }
+
+    fn admit_arrivals(&self, sampler: &mut Sampler) {
+        for room in self.inner.arrivals.lock().drain(..) {
+            sampler.admit(room);
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let series = self.inner.schema.lock().series.len();
+        f.debug_struct("Registry").field("series", &series).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// The series by number and by name.
+struct Schema {
+    budget: usize,
+    folded: u64,
+    resource: Arc<[Label]>,
+    series: Arc<Vec<Series>>,
+    known: HashMap<Identity, Slot>,
+    /// What the first metric of a name fixed for all others.
+    families: HashMap<String, (Kind, super::metric::Unit)>,
+    counters: usize,
+    gauges: usize,
+    histograms: Vec<Precision>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Identity {
+    name: String,
+    labels: Vec<Label>,
+}
+
+impl Identity {
+    /// Two metrics are one series whatever the order of their labels.
+    fn of(metric: &Metric) -> Self {
+        let mut labels = metric.labels.clone();
+        labels.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Identity { name: metric.name.clone(), labels }
+    }
+}
+
+impl Schema {
+    fn new(budget: usize, service: Label) -> Self {
+        Schema {
+            budget,
+            folded: 0,
+            resource: Arc::new([service]),
+            series: Arc::default(),
+            known: HashMap::new(),
+            families: HashMap::new(),
+            counters: 0,
+            gauges: 0,
+            histograms: Vec::new(),
+        }
+    }
+
+    fn set_resource(&mut self, label: Label) {
+        let mut labels = self.resource.to_vec();
+        labels.retain(|known| known.key != label.key);
+        labels.push(label);
+        self.resource = labels.into();
+    }
+
+    fn register(&mut self, metric: Metric, kind: Kind) -> Slot {
+        let family = (kind, metric.unit.clone());
+        if self.families.get(&metric.name).is_some_and(|known| *known != family) {
+            self.folded += 1;
+            return self.register_last_resort(&metric, kind);
+        }
+        if let Some(slot) = self.known.get(&Identity::of(&metric)) {
+            return *slot;
+        }
+        if self.series.len() < self.budget {
+            self.families.insert(metric.name.clone(), family);
+            return self.append(metric, kind);
+        }
+        self.folded += 1;
+        self.register_overflow(metric, kind)
+    }
+
+    /// The overflow series of the metric's own name, as long as names are few enough to have one each.
+    fn register_overflow(&mut self, mut metric: Metric, kind: Kind) -> Slot {
+        if !self.families.contains_key(&metric.name) {
+            return self.register_last_resort(&metric, kind);
+        }
+        for label in &mut metric.labels {
+            label.value = OVERFLOW.into();
+        }
+        let keys: HashSet<&str> = metric.labels.iter().map(|label| label.key.as_str()).collect();
+        debug_assert_eq!(keys.len(), metric.labels.len(), "a key stands once");
+        match self.known.get(&Identity::of(&metric)) {
+            Some(slot) => *slot,
+            None if self.series.len() < self.budget + self.families.len() => self.append(metric, kind),
+            None => self.register_last_resort(&metric, kind),
+        }
+    }
+
+    /// The one series of its kind that takes what nothing else can.
+    fn register_last_resort(&mut self, metric: &Metric, kind: Kind) -> Slot {
+        let suffix = match kind {
+            Kind::Counter => "counters",
+            Kind::Gauge => "gauges",
+            Kind::Histogram => "histograms",
+        };
+        let fallback = Metric::new(format!("{OVERFLOW}.{suffix}"))
+            .help("What was registered past the budget of series.");
+        match self.known.get(&Identity::of(&fallback)) {
+            Some(slot) => *slot,
+            None => self.append(fallback.precision(metric.precision), kind),
+        }
+    }
+
+    fn append(&mut self, metric: Metric, kind: Kind) -> Slot {
+        let slot = match kind {
+            Kind::Counter => Slot::Counter(self.counters),
+            Kind::Gauge => Slot::Gauge(self.gauges),
+            Kind::Histogram => Slot::Histogram(self.histograms.len()),
+        };
+        match kind {
+            Kind::Counter => self.counters += 1,
+            Kind::Gauge => self.gauges += 1,
+            Kind::Histogram => self.histograms.push(metric.precision),
+        }
+        self.known.insert(Identity::of(&metric), slot);
+        Arc::make_mut(&mut self.series).push(Series { metric: Arc::new(metric), slot });
+        slot
+    }
+}

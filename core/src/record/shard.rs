@@ -1,0 +1,189 @@
+//! What one thread counts, and the handles by which it counts.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, Release},
+        },
+    },
+    time::Duration,
+};
+
+use super::{
+    histogram::{Cell, Recorded},
+    page::{Mailbox, Pages},
+    registry::Registry,
+};
+
+/// A counter of a [`Registry`]: a number to pass to [`Shard::add`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Counter(pub(crate) usize);
+
+/// A gauge of a [`Registry`]: a number to pass to [`Shard::set`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gauge(pub(crate) usize);
+
+/// A histogram of a [`Registry`]: a number to pass to [`Shard::record`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Histogram(pub(crate) usize);
+
+/// One thread's own counts. It moves between threads, and is never shared: every method that counts takes
+/// `&mut self`, so the borrow checker proves that each count has one writer.
+///
+/// Counting takes no lock, allocates nothing, makes no system call and no atomic read-modify-write. The exception
+/// is the first touch of a series (a page of 16 histograms or 128 counters, and the buckets), which allocates;
+/// [`Shard::prepare`] does it ahead.
+///
+/// A shard that is dropped has finished: its counts stay in the registry for ever, its gauges are gone.
+///
+/// A handle of another registry counts into whatever series of this one has its number, or nowhere.
+pub struct Shard {
+    counters: Pages<AtomicU64, NUMBERS>,
+    gauges: Pages<GaugeCell, NUMBERS>,
+    cells: Pages<Cell, CELLS>,
+    room: Arc<Room>,
+    registry: Registry,
+}
+
+/// Counters or gauges in a page: 1 KiB.
+pub(crate) const NUMBERS: usize = 128;
+
+/// Histogram cells in a page: 1 KiB.
+pub(crate) const CELLS: usize = 16;
+
+/// What a shard and the sampler share.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) counters: Mailbox<AtomicU64, NUMBERS>,
+    pub(crate) gauges: Mailbox<GaugeCell, NUMBERS>,
+    pub(crate) cells: Mailbox<Cell, CELLS>,
+    /// Set, with release, after the last count.
+    pub(crate) finished: AtomicBool,
+}
+
+impl Shard {
+    pub(crate) fn new(registry: Registry, room: Arc<Room>) -> Self {
+        Shard { counters: Pages::new(), gauges: Pages::new(), cells: Pages::new(), room, registry }
+    }
+
+    /// Adds `n` to a counter.
+    #[inline]
+    pub fn add(&mut self, counter: Counter, n: u64) {
+        match self.counters.get(counter.0) {
+            Some(count) => count.store(count.load(Relaxed).wrapping_add(n), Relaxed),
+            None => self.add_first(counter, n),
+        }
+    }
+
+    /// Sets this shard's part of a gauge; what is shown is the sum over all living shards.
+    #[inline]
+    pub fn set(&mut self, gauge: Gauge, value: f64) {
+        match self.gauges.get(gauge.0) {
+            Some(cell) => cell.set(value),
+            None => self.set_first(gauge, value),
+        }
+    }
+
+    /// Counts one value of a histogram: a `u64` in the histogram's own unit (nanoseconds for a unit of time), or a
+    /// [`Duration`].
+    #[inline]
+    pub fn record(&mut self, histogram: Histogram, value: impl Recordable) {
+        let value = value.to_raw();
+        match self.cells.get(histogram.0).map_or(Recorded::Unprepared, |cell| cell.record(value)) {
+            Recorded::Done => {}
+            Recorded::Lap => self.registry.read_lap(&self.room),
+            Recorded::Unprepared => self.record_first(histogram, value),
+        }
+    }
+
+    /// Sets up everything that the first record of `histogram` would have to.
+    pub fn prepare(&mut self, histogram: Histogram) {
+        if let Some(precision) = self.registry.precision(histogram) {
+            self.cells.grow(histogram.0, &self.room.cells).prepare(precision);
+        }
+    }
+
+    /// The registry that this shard counts for.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    #[cold]
+    fn add_first(&mut self, counter: Counter, n: u64) {
+        if self.registry.knows_counter(counter) {
+            self.counters.grow(counter.0, &self.room.counters);
+            self.add(counter, n);
+        }
+    }
+
+    #[cold]
+    fn set_first(&mut self, gauge: Gauge, value: f64) {
+        if self.registry.knows_gauge(gauge) {
+            self.gauges.grow(gauge.0, &self.room.gauges).set(value);
+        }
+    }
+
+    #[cold]
+    fn record_first(&mut self, histogram: Histogram, value: u64) {
+        self.prepare(histogram);
+        if let Some(cell) = self.cells.get(histogram.0) {
+            cell.record(value);
+        }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.room.finished.store(true, Release);
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").finish_non_exhaustive()
+    }
+}
+
+/// What [`Shard::record`] takes: a `u64`, or a [`Duration`] in nanoseconds.
+pub trait Recordable {
+    /// The integer to be counted.
+    fn to_raw(self) -> u64;
+}
+
+impl Recordable for u64 {
+    #[inline]
+    fn to_raw(self) -> u64 {
+        self
+    }
+}
+
+impl Recordable for Duration {
+    /// Nanoseconds; 584 years at most.
+    #[inline]
+    fn to_raw(self) -> u64 {
+        self.as_secs().saturating_mul(1_000_000_000).saturating_add(self.subsec_nanos().into())
+    }
+}
+
+/// A gauge's part of one shard; not a number as long as it is not set.
+#[derive(Debug)]
+pub(crate) struct GaugeCell(AtomicU64);
+
+impl GaugeCell {
+    fn set(&self, value: f64) {
+        self.0.store(value.to_bits(), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Option<f64> {
+        Some(f64::from_bits(self.0.load(Relaxed))).filter(|value| !value.is_nan())
+    }
+}
+
+impl Default for GaugeCell {
+    fn default() -> Self {
+        GaugeCell(AtomicU64::new(f64::NAN.to_bits()))
+    }
+}

@@ -1,0 +1,143 @@
+//! What was true at one instant, for everyone who wants to know.
+
+use std::sync::Arc;
+
+use super::{
+    distribution::Distribution,
+    metric::{Label, Metric},
+};
+
+/// All series of a registry at one instant, counted from its start. Nothing in it changes any more, so it is
+/// shared by reference; an older one plus what came since is a newer one.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub(crate) start_unix_ns: u64,
+    pub(crate) elapsed_ns: u64,
+    pub(crate) resource: Arc<[Label]>,
+    pub(crate) series: Arc<Vec<Series>>,
+    pub(crate) counters: Vec<u64>,
+    pub(crate) gauges: Vec<f64>,
+    pub(crate) histograms: Vec<Arc<Distribution>>,
+}
+
+/// One series: what it is called, and where its reading is.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Name, unit, help and labels.
+    pub metric: Arc<Metric>,
+    pub(crate) slot: Slot,
+}
+
+/// The kind of a series, and its place among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Counter(usize),
+    Gauge(usize),
+    Histogram(usize),
+}
+
+/// What a series says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading<'a> {
+    /// The sum of everything added.
+    Counter(u64),
+    /// The sum of what each shard set last; `None` as long as none did.
+    Gauge(Option<f64>),
+    /// Everything recorded.
+    Histogram(&'a Distribution),
+}
+
+impl Snapshot {
+    /// When the registry was made, in nanoseconds since the Unix epoch. The same for its whole life.
+    pub fn start_unix_ns(&self) -> u64 {
+        self.start_unix_ns
+    }
+
+    /// When this was true, in nanoseconds since the Unix epoch: the start plus the elapsed time, so it never runs
+    /// backwards, whatever is done to the clock on the wall.
+    pub fn unix_ns(&self) -> u64 {
+        self.start_unix_ns + self.elapsed_ns
+    }
+
+    /// When this was true, in nanoseconds since the registry was made, by the monotonic clock.
+    pub fn elapsed_ns(&self) -> u64 {
+        self.elapsed_ns
+    }
+
+    /// Who is counting: the registry's resource labels.
+    pub fn resource(&self) -> &Arc<[Label]> {
+        &self.resource
+    }
+
+    /// All series, in the order in which they were registered. Later snapshots of the same registry only append.
+    pub fn series(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// What `series`, one of this registry's, says.
+    pub fn read(&self, series: &Series) -> Reading<'_> {
+        match series.slot {
+            Slot::Counter(at) => Reading::Counter(self.counters[at]),
+            Slot::Gauge(at) => Reading::Gauge(Some(self.gauges[at]).filter(|value| !value.is_nan())),
+            Slot::Histogram(at) => Reading::Histogram(&self.histograms[at]),
+        }
+    }
+
+    /// All readings, in the order in which the series were registered.
+    pub fn readings(&self) -> impl Iterator<Item = (&Arc<Metric>, Reading<'_>)> {
+        self.series.iter().map(|series| (&series.metric, self.read(series)))
+    }
+
+    /// The sum of all counters called `name`.
+    pub fn counter(&self, name: &str) -> u64 {
+        let counters = self.readings().filter(|(metric, _)| metric.name == name);
+        counters.map(|(_, reading)| if let Reading::Counter(count) = reading { count } else { 0 }).sum()
+    }
+
+    /// The same, counted since `earlier`, an earlier snapshot of the same registry, or since the start.
+    pub fn since<'a>(&'a self, earlier: Option<&'a Snapshot>) -> Window<'a> {
+        Window { now: self, earlier }
+    }
+}
+
+/// What happened between two snapshots of one registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    now: &'a Snapshot,
+    earlier: Option<&'a Snapshot>,
+}
+
+impl Window<'_> {
+    /// How long it was, as measured.
+    pub fn elapsed_ns(&self) -> u64 {
+        self.now.elapsed_ns - self.earlier.map_or(0, |earlier| earlier.elapsed_ns)
+    }
+
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub fn start_unix_ns(&self) -> u64 {
+        self.earlier.map_or(self.now.start_unix_ns, Snapshot::unix_ns)
+    }
+
+    /// How much was added to the counter `series`; 0 for a series of another kind.
+    pub fn counter(&self, series: &Series) -> u64 {
+        let Slot::Counter(at) = series.slot else { return 0 };
+        self.now.counters[at] - self.earlier_of(|earlier| earlier.counters.get(at).copied()).unwrap_or(0)
+    }
+
+    /// Adds what was recorded to the histogram `series` to `total`, by way of `scratch`; nothing for a series of
+    /// another kind or one that did not move.
+    pub fn merge_into(&self, series: &Series, scratch: &mut Distribution, total: &mut Distribution) {
+        let Slot::Histogram(at) = series.slot else { return };
+        let now = &self.now.histograms[at];
+        let earlier = self.earlier_of(|earlier| earlier.histograms.get(at));
+        if earlier.is_some_and(|earlier| Arc::ptr_eq(earlier, now)) {
+            return;
+        }
+        now.since_into(earlier.map(Arc::as_ref), scratch);
+        total.merge(scratch);
+    }
+
+    fn earlier_of<'a, T>(&'a self, of: impl FnOnce(&'a Snapshot) -> Option<T>) -> Option<T> {
+        self.earlier.and_then(of)
+    }
+}

@@ -1,0 +1,3 @@
+//! The tick: one snapshot, carried out by every exporter that is idle.
+
+pub(crate) mod exporter;
