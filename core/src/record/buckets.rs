@@ -42,6 +42,7 @@ impl Precision {
 
 /// The bucket that counts `value` at `power` buckets an octave; not clamped to [`HIGHEST`].
 #[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the last bucket of all, for u64::MAX, is number 56 319")]
 pub(crate) const fn bucket_of(power: u32, value: u64) -> usize {
     let octave = (63 - power) - (value | (1 << power)).leading_zeros();
     (((octave as u64) << power) + (value >> octave)) as usize

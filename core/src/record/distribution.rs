@@ -136,9 +136,14 @@ impl Distribution {
 
     /// Forgets all values, and keeps the memory.
     pub fn clear(&mut self) {
-        *self =
-            Distribution { counts: std::mem::take(&mut self.counts), ..Distribution::new(self.precision) };
-        self.counts.clear();
+        self.reset(self.precision);
+    }
+
+    /// The same, at another precision.
+    pub(crate) fn reset(&mut self, precision: Precision) {
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.clear();
+        *self = Distribution { counts, ..Distribution::new(precision) };
     }
 
     /// Makes room for the buckets from `low` to `high`.

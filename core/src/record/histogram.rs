@@ -85,7 +85,7 @@ impl Cell {
         }
         let count = self.count.load(Relaxed).wrapping_add(1);
         self.count.store(count, Release);
-        if count % LAP == 0 { Recorded::Lap } else { Recorded::Done }
+        if count.is_multiple_of(LAP) { Recorded::Lap } else { Recorded::Done }
     }
 
     /// Gives the cell its buckets. The pages behind them are mapped when they are first written.

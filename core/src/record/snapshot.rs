@@ -124,17 +124,15 @@ impl Window<'_> {
         self.now.counters[at] - self.earlier_of(|earlier| earlier.counters.get(at).copied()).unwrap_or(0)
     }
 
-    /// Adds what was recorded to the histogram `series` to `total`, by way of `scratch`; nothing for a series of
-    /// another kind or one that did not move.
-    pub fn merge_into(&self, series: &Series, scratch: &mut Distribution, total: &mut Distribution) {
-        let Slot::Histogram(at) = series.slot else { return };
+    /// Refills `out` with what was recorded to the histogram `series`; with nothing for a series of another kind.
+    pub fn histogram_into(&self, series: &Series, out: &mut Distribution) {
+        let Slot::Histogram(at) = series.slot else { return out.clear() };
         let now = &self.now.histograms[at];
         let earlier = self.earlier_of(|earlier| earlier.histograms.get(at));
-        if earlier.is_some_and(|earlier| Arc::ptr_eq(earlier, now)) {
-            return;
+        match earlier {
+            Some(earlier) if Arc::ptr_eq(earlier, now) => out.reset(now.precision()),
+            _ => now.since_into(earlier.map(Arc::as_ref), out),
         }
-        now.since_into(earlier.map(Arc::as_ref), scratch);
-        total.merge(scratch);
     }
 
     fn earlier_of<'a, T>(&'a self, of: impl FnOnce(&'a Snapshot) -> Option<T>) -> Option<T> {

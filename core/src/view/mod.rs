@@ -1,5 +1,171 @@
-//! Which points a backend is shown.
+//! Which points a backend is shown: names, units, rates and quantiles, computed from a snapshot and the one before.
+//!
+//! ```text
+//! Snapshot, earlier Snapshot ──View──▶ Frame ──encoder──▶ bytes
+//! ```
+//!
+//! A [`View`] shows everything as it is, or what a table of [`Rule`]s says: a *vocabulary*, by which a dashboard
+//! made for another system finds the names it knows. Nothing here reads a clock or opens a socket.
 
 mod point;
+mod rule;
+mod shape;
+mod table;
+
+use std::sync::Arc;
 
 pub use point::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Temporality, Value};
+pub use rule::{Rule, Select, Show, Span};
+pub use shape::Shape;
+
+use crate::{
+    Distribution, Label, LabelValue, Metric, Unit,
+    record::snapshot::{Reading, Snapshot, Window},
+};
+use table::Table;
+
+/// What one backend is shown. It refills one frame a tick, and allocates only when a series appears.
+///
+/// ```
+/// use barewire::{Metric, Registry, view::{Number, Rule, Show, Value, View}};
+///
+/// let registry = Registry::new("checkout");
+/// let hits = registry.counter(Metric::new("hits").label("route", "/"));
+/// registry.shard().add(hits, 3);
+///
+/// let mut view = View::table([Rule::new("all_hits", "hits").show(Show::Value)]);
+/// let frame = view.show(&registry.snapshot(), None);
+/// assert_eq!(frame.points[0].metric.name, "all_hits");
+/// assert_eq!(frame.points[0].value, Value::Counter(Number::Int(3)));
+/// ```
+#[derive(Debug, Clone)]
+pub struct View {
+    resource: Vec<Label>,
+    shape: Shape,
+    table: Option<Table>,
+    /// The registry's resource that `frame.resource` was made from.
+    resource_seen: Option<Arc<[Label]>>,
+    scratch: Distribution,
+    frame: Frame,
+}
+
+impl View {
+    /// Every series as it is.
+    pub fn everything() -> Self {
+        View {
+            resource: Vec::new(),
+            shape: Shape::Exponential,
+            table: None,
+            resource_seen: None,
+            scratch: Distribution::default(),
+            frame: Frame::default(),
+        }
+    }
+
+    /// What the rules say, and nothing else.
+    pub fn table(rules: impl IntoIterator<Item = Rule>) -> Self {
+        View { table: Some(Table::new(rules.into_iter().collect())), ..View::everything() }
+    }
+
+    /// Adds a label to the registry's resource, or replaces the one of that key.
+    #[must_use]
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<LabelValue>) -> Self {
+        self.resource.push(Label::new(key, value));
+        self
+    }
+
+    /// Names what produces the points.
+    #[must_use]
+    pub fn scope(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.frame.scope = Some(Scope { name: name.into(), version: version.into() });
+        self
+    }
+
+    /// Sets the shape of histograms; [`Shape::Exponential`] unless set.
+    #[must_use]
+    pub fn histograms(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
+    }
+
+    /// Sets since when counters and histograms count; cumulative unless set.
+    #[must_use]
+    pub fn temporality(mut self, temporality: Temporality) -> Self {
+        self.frame.temporality = temporality;
+        self
+    }
+
+    /// What is true at `now`. Rates, quantiles and deltas are those of the window since `earlier`, an earlier
+    /// snapshot of the same registry, or since its start.
+    ///
+    /// A view belongs to the one registry whose snapshots it is shown.
+    pub fn show(&mut self, now: &Snapshot, earlier: Option<&Snapshot>) -> &Frame {
+        let window = now.since(earlier);
+        self.refresh_resource(now.resource());
+        self.frame.time_unix_ns = now.unix_ns();
+        self.frame.start_unix_ns = match self.frame.temporality {
+            Temporality::Cumulative => now.start_unix_ns(),
+            Temporality::Delta => window.start_unix_ns(),
+        };
+        match &mut self.table {
+            None => self.show_everything(now, &window),
+            Some(table) => table.show(now, &window, self.shape, &mut self.frame),
+        }
+        &self.frame
+    }
+
+    fn show_everything(&mut self, now: &Snapshot, window: &Window<'_>) {
+        let known = self.frame.points.len();
+        self.frame.points.extend(
+            now.series()[known..]
+                .iter()
+                .map(|series| Point { metric: Arc::clone(&series.metric), value: Value::Absent }),
+        );
+        let delta = self.frame.temporality == Temporality::Delta;
+        for (series, point) in now.series().iter().zip(&mut self.frame.points) {
+            let unit = &series.metric.unit;
+            match now.read(series) {
+                Reading::Counter(total) => {
+                    let count = if delta { window.counter(series) } else { total };
+                    point.value = Value::Counter(integer(count.into(), unit));
+                }
+                Reading::Gauge(value) => point.value = gauge(value),
+                Reading::Histogram(_) if delta => {
+                    window.histogram_into(series, &mut self.scratch);
+                    self.shape.fill(&self.scratch, unit, &mut point.value);
+                }
+                Reading::Histogram(total) => self.shape.fill(total, unit, &mut point.value),
+            }
+        }
+    }
+
+    fn refresh_resource(&mut self, registry: &Arc<[Label]>) {
+        if self.resource_seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, registry)) {
+            return;
+        }
+        self.resource_seen = Some(Arc::clone(registry));
+        let mut resource = Metric::new("");
+        for label in registry.iter().chain(&self.resource) {
+            resource = resource.label(label.key.clone(), label.value.clone());
+        }
+        self.frame.resource = resource.labels.into();
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        View::everything()
+    }
+}
+
+/// An integer as recorded, in the unit in which it is shown.
+fn integer(digits: u128, unit: &Unit) -> Number {
+    match unit.decimals() {
+        0 => Number::Int(i64::try_from(digits).unwrap_or(i64::MAX)),
+        decimals => Number::Decimal { digits, decimals },
+    }
+}
+
+fn gauge(value: Option<f64>) -> Value {
+    value.map_or(Value::Absent, |value| Value::Gauge(Number::Float(value)))
+}

@@ -1,0 +1,220 @@
+//! The shapes in which a wire carries a histogram.
+
+use std::sync::{Arc, LazyLock};
+
+use super::{
+    integer,
+    point::{Explicit, Exponential, ExponentialBuckets, Number, Value},
+};
+use crate::{Distribution, Unit};
+
+/// How histograms are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// In buckets of a constant relative width: at most [`Shape::MAX_BUCKETS`] of them, as fine as that allows.
+    Exponential,
+    /// Between the bounds that the unit suggests: those of the OpenTelemetry semantic conventions for times
+    /// (0.005 to 10 s), powers of four from 64 for bytes, 1-2-5 steps from 1 to 10^9 for anything else.
+    Explicit,
+}
+
+impl Shape {
+    /// The most buckets of an exponential histogram. Where they do not cover the range, its scale is lowered.
+    pub const MAX_BUCKETS: usize = 512;
+
+    /// Shows `distribution`, whose integers are in the recorded form of `unit`; reuses what `value` holds.
+    pub(crate) fn fill(self, distribution: &Distribution, unit: &Unit, value: &mut Value) {
+        match self {
+            Shape::Explicit => fill_explicit(distribution, unit, &default_bounds(unit), value),
+            Shape::Exponential => fill_exponential(distribution, unit, value),
+        }
+    }
+}
+
+/// Shows `distribution` between `bounds`, strictly increasing and in `unit`.
+///
+/// A bucket that lies across a bound is counted on the side of its middle.
+pub(crate) fn fill_explicit(
+    distribution: &Distribution,
+    unit: &Unit,
+    bounds: &Arc<[f64]>,
+    value: &mut Value,
+) {
+    let mut counts = match std::mem::replace(value, Value::Absent) {
+        Value::Histogram(old) => old.counts,
+        _ => Vec::new(),
+    };
+    counts.clear();
+    counts.resize(bounds.len() + 1, 0);
+    let mut at = 0;
+    for (middle, count) in middles(distribution, unit) {
+        at += bounds[at..].iter().take_while(|bound| middle > **bound).count();
+        counts[at] += count;
+    }
+    let (sum, min, max) = summary(distribution, unit);
+    *value = Value::Histogram(Explicit { bounds: Arc::clone(bounds), counts, sum, min, max });
+}
+
+fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value) {
+    let mut counts = match std::mem::replace(value, Value::Absent) {
+        Value::ExponentialHistogram(old) => old.positive.counts,
+        _ => Vec::new(),
+    };
+    counts.clear();
+    let mut zero_count = 0;
+    let (scale, offset) = fit(distribution, unit);
+    for (middle, count) in middles(distribution, unit) {
+        if middle > 0.0 {
+            let at = usize::try_from(index(middle, scale) - offset).unwrap_or(0);
+            if counts.len() <= at {
+                counts.resize(at + 1, 0);
+            }
+            counts[at] += count;
+        } else {
+            zero_count += count;
+        }
+    }
+    let (sum, min, max) = summary(distribution, unit);
+    let positive = ExponentialBuckets { offset, counts };
+    let negative = ExponentialBuckets::default();
+    *value =
+        Value::ExponentialHistogram(Exponential { scale, zero_count, positive, negative, sum, min, max });
+}
+
+/// The finest scale at which the positive buckets are few enough, and the index of the first of them.
+fn fit(distribution: &Distribution, unit: &Unit) -> (i32, i32) {
+    let finest = i32::try_from(distribution.precision().power()).unwrap_or(0);
+    let mut positive = middles(distribution, unit).map(|(middle, _)| middle).filter(|middle| *middle > 0.0);
+    let Some(lowest) = positive.next() else { return (finest, 0) };
+    let highest = positive.last().unwrap_or(lowest);
+    let fits = |scale: &i32| {
+        let buckets = i64::from(index(highest, *scale)) - i64::from(index(lowest, *scale)) + 1;
+        usize::try_from(buckets).is_ok_and(|buckets| buckets <= Shape::MAX_BUCKETS)
+    };
+    let scale = (0..=finest).rev().find(fits).unwrap_or(0);
+    (scale, index(lowest, scale))
+}
+
+/// The bucket `i` with `value` in `(base^i, base^(i + 1)]` where `base = 2^(2^-scale)`, for a value above zero.
+#[allow(clippy::cast_possible_truncation, reason = "an f64 has 2^11 octaves, and a scale is at most 10")]
+fn index(value: f64, scale: i32) -> i32 {
+    (value.log2() * f64::exp2(scale.into())).ceil() as i32 - 1
+}
+
+/// The middle of each bucket in use, in ascending order and in `unit`, and its count.
+#[allow(clippy::cast_precision_loss, reason = "a bucket is wider than a float's error")]
+fn middles<'a>(distribution: &'a Distribution, unit: &Unit) -> impl Iterator<Item = (f64, u64)> + 'a {
+    let divisor = 10f64.powi(unit.decimals().into());
+    distribution.buckets().map(move |(low, high, count)| (low.midpoint(high) as f64 / divisor, count))
+}
+
+/// The sum and the extremes.
+fn summary(distribution: &Distribution, unit: &Unit) -> (Number, Option<Number>, Option<Number>) {
+    let shown = |value: u64| integer(value.into(), unit);
+    let sum = Number::Decimal { digits: distribution.sum(), decimals: unit.decimals() };
+    (sum, distribution.min().map(shown), distribution.max().map(shown))
+}
+
+/// OpenTelemetry semantic conventions, `http.client.request.duration`.
+const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+fn default_bounds(unit: &Unit) -> Arc<[f64]> {
+    type Bounds = LazyLock<Arc<[f64]>>;
+    static IN_SECONDS: Bounds = Bounds::new(|| SECONDS.into());
+    static IN_MILLISECONDS: Bounds = Bounds::new(|| SECONDS.map(|s| s * 1000.0).into());
+    static IN_BYTES: Bounds = Bounds::new(|| (0..10).map(|power| 64.0 * 4f64.powi(power)).collect());
+    static IN_ONES: Bounds = Bounds::new(|| {
+        (0..9).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(power))).chain([1e9]).collect()
+    });
+    Arc::clone(match unit {
+        Unit::Seconds => &IN_SECONDS,
+        Unit::Milliseconds => &IN_MILLISECONDS,
+        Unit::Bytes => &IN_BYTES,
+        _ => &IN_ONES,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Precision;
+    use proptest::prelude::*;
+
+    fn of(values: &[u64]) -> Distribution {
+        let mut distribution = Distribution::new(Precision::Three);
+        values.iter().for_each(|value| distribution.record(*value));
+        distribution
+    }
+
+    fn exponential(distribution: &Distribution, unit: &Unit) -> Exponential {
+        let mut value = Value::Absent;
+        Shape::Exponential.fill(distribution, unit, &mut value);
+        let Value::ExponentialHistogram(shown) = value else { panic!("another shape: {value:?}") };
+        shown
+    }
+
+    #[test]
+    fn seconds_are_counted_between_the_bounds_of_the_semantic_conventions() {
+        let mut value = Value::Absent;
+        Shape::Explicit.fill(
+            &of(&[1_000_000, 5_000_000, 6_000_000, 11_000_000_000]),
+            &Unit::Seconds,
+            &mut value,
+        );
+        let Value::Histogram(shown) = value else { panic!("another shape: {value:?}") };
+        assert_eq!(shown.counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(shown.sum, Number::Decimal { digits: 11_012_000_000, decimals: 9 });
+        assert_eq!(shown.max, Some(Number::Decimal { digits: 11_000_000_000, decimals: 9 }));
+    }
+
+    #[test]
+    fn bytes_are_counted_between_powers_of_four() {
+        assert_eq!(
+            *default_bounds(&Unit::Bytes),
+            [64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 16777216.0]
+        );
+    }
+
+    #[test]
+    fn the_upper_end_of_an_exponential_bucket_belongs_to_it() {
+        assert_eq!([1.0, 1.1, 2.0, 2.1, 4.0].map(|value| index(value, 0)), [-1, 0, 0, 1, 1]);
+        assert_eq!([1.0, 2.0, 4.0].map(|value| index(value, 3)), [-1, 7, 15]);
+    }
+
+    #[test]
+    fn zeros_are_counted_apart() {
+        let shown = exponential(&of(&[0, 0, 1]), &Unit::Bytes);
+        assert_eq!((shown.zero_count, shown.count()), (2, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn an_exponential_histogram_keeps_every_count_within_its_width(
+            values in prop::collection::vec(1..crate::HIGHEST, 1..200), q in 0.0..=1.0f64,
+        ) {
+            let distribution = of(&values);
+            let shown = exponential(&distribution, &Unit::Seconds);
+            prop_assert_eq!(shown.count(), distribution.count());
+            prop_assert!(shown.positive.counts.len() <= Shape::MAX_BUCKETS);
+            prop_assert_ne!(shown.positive.counts[0], 0);
+            let exact = distribution.quantile(q).unwrap() as f64 / 1e9;
+            let rank = ((q * values.len() as f64).ceil() as u64).max(1);
+            let mut seen = 0;
+            let at = shown.positive.counts.iter().position(|count| { seen += count; seen >= rank }).unwrap();
+            let base = f64::exp2(f64::exp2(-f64::from(shown.scale)));
+            let low = base.powi(shown.positive.offset + i32::try_from(at).unwrap());
+            let slack = 1.0 + distribution.precision().error();
+            prop_assert!(low / slack <= exact && exact <= low * base * slack, "{low} {exact} {base}");
+        }
+
+        #[test]
+        fn explicit_counts_add_up(values in prop::collection::vec(0..crate::HIGHEST, 0..200)) {
+            for unit in [Unit::Seconds, Unit::Milliseconds, Unit::Bytes, Unit::One] {
+                let mut value = Value::Absent;
+                Shape::Explicit.fill(&of(&values), &unit, &mut value);
+                let Value::Histogram(shown) = value else { unreachable!() };
+                prop_assert_eq!(shown.count(), values.len() as u64);
+            }
+        }
+    }
+}
