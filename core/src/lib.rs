@@ -4,10 +4,12 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
 mod record;
 mod report;
 pub mod view;
 
+pub use error::Error;
 pub use record::{
     buckets::HIGHEST,
     distribution::Distribution,
@@ -16,4 +18,7 @@ pub use record::{
     shard::{Counter, Gauge, Histogram, Recordable, Shard},
     snapshot::{Reading, Series, Snapshot, Window},
 };
-pub use report::exporter::{Delivered, ExportError, Exporter};
+pub use report::{
+    LaneReport, Notice, Report, Reporter, Reporting,
+    exporter::{Delivered, ExportError, Exporter},
+};

@@ -66,21 +66,25 @@ impl Sampler {
     /// time and the names.
     pub(crate) fn sample(&mut self, gauges: usize, describe: impl FnOnce(&mut Snapshot)) -> Arc<Snapshot> {
         let place = self.free_place();
-        let mut snapshot = std::mem::take(&mut self.pool[place]);
-        let blank = Arc::get_mut(&mut snapshot).expect("nobody else holds a free snapshot");
+        let Sampler { readers, retired, totals, pool } = self;
+        let blank = Arc::get_mut(&mut pool[place]).expect("nobody else holds a free snapshot");
         blank.gauges.clear();
         blank.gauges.resize(gauges, f64::NAN);
-        blank.counters.clear();
-        blank.counters.resize(self.retired.len(), 0);
-        self.read_shards(blank);
-        for (count, retired) in blank.counters.iter_mut().zip(&self.retired) {
-            *count += retired;
+        blank.counters.clone_from(retired);
+        for reader in readers.iter_mut() {
+            reader.collect();
+            reader.merge_histograms(totals);
+            reader.add_counters(&mut blank.counters);
+            if reader.finished {
+                reader.add_counters(retired);
+            } else {
+                reader.add_gauges(&mut blank.gauges);
+            }
         }
-        self.retire();
-        self.show_totals(&mut blank.histograms);
+        readers.retain(|reader| !reader.finished);
+        show(totals, &mut blank.histograms);
         describe(blank);
-        self.pool[place] = Arc::clone(&snapshot);
-        snapshot
+        Arc::clone(&pool[place])
     }
 
     fn free_place(&mut self) -> usize {
@@ -90,34 +94,17 @@ impl Sampler {
             self.pool.len() - 1
         })
     }
+}
 
-    fn read_shards(&mut self, blank: &mut Snapshot) {
-        for reader in &mut self.readers {
-            reader.collect();
-            reader.add_counters(&mut blank.counters);
-            reader.merge_histograms(&mut self.totals);
-            if !reader.finished {
-                reader.add_gauges(&mut blank.gauges);
-            }
+/// Puts the totals on view; those that did not move are there already.
+fn show(totals: &[Total], shown: &mut Vec<Arc<Distribution>>) {
+    for (shown, total) in shown.iter_mut().zip(totals) {
+        if !Arc::ptr_eq(shown, &total.current) {
+            *shown = Arc::clone(&total.current);
         }
     }
-
-    /// Keeps what finished shards counted, and lets go of the shards.
-    fn retire(&mut self) {
-        for reader in self.readers.iter().filter(|reader| reader.finished) {
-            reader.add_counters(&mut self.retired);
-        }
-        self.readers.retain(|reader| !reader.finished);
-    }
-
-    fn show_totals(&self, shown: &mut Vec<Arc<Distribution>>) {
-        for (shown, total) in shown.iter_mut().zip(&self.totals) {
-            if !Arc::ptr_eq(shown, &total.current) {
-                *shown = Arc::clone(&total.current);
-            }
-        }
-        shown.extend(self.totals[shown.len()..].iter().map(|total| Arc::clone(&total.current)));
-    }
+    let known = shown.len();
+    shown.extend(totals[known..].iter().map(|total| Arc::clone(&total.current)));
 }
 
 /// The sampler's side of one shard.

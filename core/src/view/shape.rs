@@ -189,6 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[allow(clippy::cast_possible_truncation, reason = "a rank is at most 200")]
         fn an_exponential_histogram_keeps_every_count_within_its_width(
             values in prop::collection::vec(1..crate::HIGHEST, 1..200), q in 0.0..=1.0f64,
         ) {

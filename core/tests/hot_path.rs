@@ -1,0 +1,67 @@
+//! Counting allocates nothing, and neither does a steady tick.
+
+use allocation_counter::measure;
+use barewire::{
+    Metric, Precision, Registry, Unit,
+    view::{Rule, Select, Shape, Show, View},
+};
+
+#[test]
+fn recording_allocates_nothing() {
+    let registry = Registry::new("test");
+    let hits = registry.counter(Metric::new("hits"));
+    let level = registry.gauge(Metric::new("level"));
+    let took = registry.histogram(Metric::new("took").precision(Precision::Three));
+    let mut shard = registry.shard();
+    shard.prepare(took);
+    shard.add(hits, 0);
+    shard.set(level, 0.0);
+    let allocations = measure(|| {
+        for value in 0..100_000u64 {
+            shard.add(hits, 1);
+            shard.set(level, 1.0);
+            shard.record(took, value * value);
+        }
+    });
+    assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn a_steady_tick_allocates_nothing() {
+    let registry = Registry::new("test");
+    let took: Vec<_> = (0..50)
+        .map(|step| registry.histogram(Metric::new("took").unit(Unit::Seconds).label("step", step)))
+        .collect();
+    let requests = registry.counter(Metric::new("requests").label("outcome", "success"));
+    let mut shard = registry.shard();
+    let mut views = [
+        View::everything(),
+        View::everything().histograms(Shape::Explicit),
+        View::table([
+            Rule::new("p99", "took").by("step").show(Show::Quantile(0.99)),
+            Rule::new("all", "took").unit(Unit::Milliseconds),
+            Rule::new("rate", "requests").show(Show::Rate),
+            Rule::new("share", Select::of("requests").only("outcome", "success"))
+                .show(Show::Share("requests".into(), 1.0)),
+        ]),
+    ];
+    let mut earlier = registry.snapshot();
+    let mut tick = |values: std::ops::Range<u64>| {
+        for value in values {
+            shard.add(requests, 1);
+            for took in &took {
+                shard.record(*took, 1000 + value * 997 % 1_000_000);
+            }
+        }
+        let now = registry.snapshot();
+        for view in &mut views {
+            view.show(&now, Some(&earlier));
+        }
+        earlier = now;
+    };
+    for _ in 0..8 {
+        tick(0..2000);
+    }
+    let allocations = measure(|| (0..10).for_each(|_| tick(0..2000)));
+    assert_eq!(allocations.count_total, 0);
+}

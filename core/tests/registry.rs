@@ -1,0 +1,215 @@
+//! What threads count is what a snapshot says, whatever the threads do.
+
+use std::{
+    sync::{Arc, Barrier},
+    thread,
+};
+
+use barewire::{Distribution, Metric, OVERFLOW, Precision, Reading, Registry, Snapshot, Unit};
+
+fn histogram_count(snapshot: &Snapshot, name: &str) -> u64 {
+    let of = |reading| if let Reading::Histogram(all) = reading { all.count() } else { 0 };
+    snapshot.readings().filter(|(metric, _)| metric.name == name).map(|(_, reading)| of(reading)).sum()
+}
+
+fn gauge(snapshot: &Snapshot, name: &str) -> Option<f64> {
+    let found = snapshot.readings().find(|(metric, _)| metric.name == name);
+    if let Some((_, Reading::Gauge(value))) = found { value } else { None }
+}
+
+#[test]
+fn threads_that_come_and_go_lose_no_count() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 20_000;
+    let registry = Registry::new("test");
+    let hits = registry.counter(Metric::new("hits"));
+    let took = registry.histogram(Metric::new("took").unit(Unit::Seconds));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let registry = registry.clone();
+            scope.spawn(move || {
+                let mut shard = registry.shard();
+                for value in 0..EACH {
+                    shard.add(hits, 2);
+                    shard.record(took, value * (thread + 1));
+                }
+            });
+        }
+        let mut last = (0, 0);
+        for _ in 0..200 {
+            let snapshot = registry.snapshot();
+            let now = (snapshot.counter("hits"), histogram_count(&snapshot, "took"));
+            assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
+            last = now;
+        }
+    });
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("hits"), 2 * THREADS * EACH);
+    assert_eq!(histogram_count(&snapshot, "took"), THREADS * EACH);
+    let sums = (1..=THREADS).map(|factor| u128::from(factor * EACH * (EACH - 1) / 2));
+    let Some((_, Reading::Histogram(all))) = snapshot.readings().find(|(metric, _)| metric.name == "took")
+    else {
+        panic!("the histogram is there");
+    };
+    assert_eq!(all.sum(), sums.sum());
+    assert_eq!((all.min(), all.max()), (Some(0), Some(THREADS * (EACH - 1))));
+}
+
+#[test]
+fn a_series_can_come_while_threads_count() {
+    let registry = Registry::new("test");
+    let mut shard = registry.shard();
+    for number in 0..1000 {
+        let counter = registry.counter(Metric::new("late").label("number", number));
+        let histogram = registry.histogram(Metric::new("later").label("number", number));
+        shard.add(counter, 1);
+        shard.record(histogram, 7u64);
+        if number % 100 == 0 {
+            assert_eq!(registry.snapshot().counter("late"), u64::try_from(number).unwrap() + 1);
+        }
+    }
+    let snapshot = registry.snapshot();
+    assert_eq!((snapshot.counter("late"), histogram_count(&snapshot, "later")), (1000, 1000));
+}
+
+#[test]
+fn a_gauge_is_the_sum_of_the_living_shards() {
+    let registry = Registry::new("test");
+    let active = registry.gauge(Metric::new("active"));
+    assert_eq!(gauge(&registry.snapshot(), "active"), None);
+    let (mut one, mut two) = (registry.shard(), registry.shard());
+    one.set(active, 3.0);
+    assert_eq!(gauge(&registry.snapshot(), "active"), Some(3.0));
+    two.set(active, 4.0);
+    assert_eq!(gauge(&registry.snapshot(), "active"), Some(7.0));
+    drop(one);
+    assert_eq!(gauge(&registry.snapshot(), "active"), Some(4.0));
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was() {
+    let registry = Registry::new("test");
+    let (hits, took) = (registry.counter(Metric::new("hits")), registry.histogram(Metric::new("took")));
+    let mut shard = registry.shard();
+    let mut kept = Vec::new();
+    for round in 1..=20u64 {
+        shard.add(hits, 1);
+        shard.record(took, round);
+        kept.push(registry.snapshot());
+        for (age, snapshot) in kept.iter().enumerate() {
+            let expected = age as u64 + 1;
+            assert_eq!((snapshot.counter("hits"), histogram_count(snapshot, "took")), (expected, expected));
+        }
+    }
+}
+
+#[test]
+fn a_window_is_what_came_between_two_snapshots() {
+    let registry = Registry::new("test");
+    let (hits, took) = (registry.counter(Metric::new("hits")), registry.histogram(Metric::new("took")));
+    let mut shard = registry.shard();
+    shard.add(hits, 5);
+    shard.record(took, 100u64);
+    let earlier = registry.snapshot();
+    shard.add(hits, 2);
+    shard.record(took, 200u64);
+    let now = registry.snapshot();
+    let window = now.since(Some(&earlier));
+    let mut recorded = Distribution::default();
+    window.histogram_into(&now.series()[1], &mut recorded);
+    assert_eq!(window.counter(&now.series()[0]), 2);
+    assert_eq!((recorded.count(), recorded.min(), recorded.sum()), (1, Some(200), 200));
+    assert_eq!(window.elapsed_ns(), now.elapsed_ns() - earlier.elapsed_ns());
+    window.histogram_into(&now.series()[0], &mut recorded);
+    assert_eq!(recorded.count(), 0, "a counter has no distribution");
+}
+
+#[test]
+fn the_same_metric_is_the_same_series_whatever_the_order_of_its_labels() {
+    let registry = Registry::new("test");
+    let one = registry.counter(Metric::new("hits").label("a", "1").label("b", 2));
+    let two = registry.counter(Metric::new("hits").label("b", 2).label("a", "1"));
+    assert_eq!(one, two);
+    assert_ne!(one, registry.counter(Metric::new("hits").label("b", "2").label("a", "1")));
+}
+
+#[test]
+fn series_past_the_budget_fold_into_one_and_lose_no_count() {
+    let registry = Registry::with_budget("test", 10);
+    let mut shard = registry.shard();
+    for user in 0..1000 {
+        let counter = registry.counter(Metric::new("hits").label("user", user));
+        shard.add(counter, 1);
+    }
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("hits"), 1000);
+    assert_eq!((snapshot.series().len(), registry.folded()), (11, 990));
+    let other = snapshot.series().last().unwrap();
+    assert_eq!(other.metric.label_value("user"), Some(&OVERFLOW.into()));
+    assert_eq!(snapshot.read(other), Reading::Counter(990));
+}
+
+#[test]
+fn names_past_the_budget_fold_too() {
+    let registry = Registry::with_budget("test", 3);
+    let mut shard = registry.shard();
+    for number in 0..100 {
+        let counter = registry.counter(Metric::new(format!("name{number}")).label("l", number));
+        shard.add(counter, 1);
+    }
+    let snapshot = registry.snapshot();
+    assert!(snapshot.series().len() <= 7, "{}", snapshot.series().len());
+    let all: u64 = snapshot.readings().map(|(_, r)| if let Reading::Counter(n) = r { n } else { 0 }).sum();
+    assert_eq!(all, 100);
+}
+
+#[test]
+fn a_name_keeps_the_kind_and_the_unit_of_its_first_series() {
+    let registry = Registry::new("test");
+    registry.counter(Metric::new("size").unit(Unit::Bytes));
+    let histogram = registry.histogram(Metric::new("size").unit(Unit::Bytes).precision(Precision::Three));
+    registry.shard().record(histogram, 1u64);
+    let snapshot = registry.snapshot();
+    assert_eq!(registry.folded(), 1);
+    assert_eq!(histogram_count(&snapshot, "_other.histograms"), 1);
+}
+
+#[test]
+fn a_handle_of_another_registry_harms_nobody() {
+    let (small, large) = (Registry::new("small"), Registry::new("large"));
+    let known = small.counter(Metric::new("known"));
+    for number in 0..500 {
+        large.counter(Metric::new("n").label("number", number));
+        large.histogram(Metric::new("h").label("number", number));
+    }
+    let foreign = large.counter(Metric::new("last"));
+    let histogram = large.histogram(Metric::new("last_one"));
+    let mut shard = small.shard();
+    shard.add(foreign, 9);
+    shard.record(histogram, 9u64);
+    shard.add(known, 1);
+    let snapshot = small.snapshot();
+    assert_eq!((snapshot.series().len(), snapshot.counter("known")), (1, 1));
+}
+
+#[test]
+fn the_last_counts_of_a_dropped_shard_are_seen() {
+    for _ in 0..500 {
+        let registry = Registry::new("test");
+        let (hits, took) = (registry.counter(Metric::new("hits")), registry.histogram(Metric::new("took")));
+        let barrier = Arc::new(Barrier::new(2));
+        let worker = {
+            let (mut shard, barrier) = (registry.shard(), Arc::clone(&barrier));
+            thread::spawn(move || {
+                barrier.wait();
+                shard.add(hits, 1);
+                shard.record(took, 5u64);
+            })
+        };
+        barrier.wait();
+        registry.snapshot();
+        worker.join().unwrap();
+        let snapshot = registry.snapshot();
+        assert_eq!((snapshot.counter("hits"), histogram_count(&snapshot, "took")), (1, 1));
+    }
+}

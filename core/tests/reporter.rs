@@ -1,0 +1,187 @@
+//! A slow, dead or panicking exporter costs its own snapshots and nobody else's.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::SeqCst},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use barewire::{
+    Delivered, Error, ExportError, Exporter, LaneReport, Metric, Registry, Reporter, Reporting, Snapshot,
+};
+
+/// An exporter that does what a closure says.
+struct Scripted<F>(&'static str, F);
+
+impl<F> Exporter for Scripted<F>
+where
+    F: FnMut(&Arc<Snapshot>) -> Result<Delivered, ExportError> + Send,
+{
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn export(&mut self, snapshot: &Arc<Snapshot>, _: Instant) -> Result<Delivered, ExportError> {
+        (self.1)(snapshot)
+    }
+}
+
+fn scripted<F>(name: &'static str, script: F) -> Scripted<F>
+where
+    F: FnMut(&Arc<Snapshot>) -> Result<Delivered, ExportError> + Send,
+{
+    Scripted(name, script)
+}
+
+const TICK: Duration = Duration::from_millis(5);
+const SOON: Duration = Duration::from_secs(10);
+
+fn delivered() -> Result<Delivered, ExportError> {
+    Ok(Delivered { points: 2, left_out: 1, bytes: 10, encode: Duration::ZERO })
+}
+
+/// Waits until the lanes satisfy `enough`.
+fn wait_for(reporting: &Reporting, enough: impl Fn(&[LaneReport]) -> bool) -> Vec<LaneReport> {
+    let give_up = Instant::now() + SOON;
+    loop {
+        let lanes = reporting.lanes();
+        if enough(&lanes) {
+            return lanes;
+        }
+        assert!(Instant::now() < give_up, "{lanes:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn every_tick_is_sent_and_the_last_snapshot_has_every_count() {
+    let registry = Registry::new("test");
+    let hits = registry.counter(Metric::new("hits"));
+    let seen = Arc::new(AtomicU64::new(0));
+    let exporter = {
+        let seen = Arc::clone(&seen);
+        scripted("good", move |snapshot| {
+            seen.store(snapshot.counter("hits"), SeqCst);
+            delivered()
+        })
+    };
+    let reporting = Reporter::every(TICK).export(exporter).start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].sent >= 3);
+    registry.shard().add(hits, 42);
+    let report = reporting.stop(SOON);
+    let lane = &report.lanes[0];
+    assert_eq!(seen.load(SeqCst), 42);
+    assert!(lane.complete);
+    assert_eq!((lane.points, lane.left_out, lane.bytes), (2 * lane.sent, lane.sent, 10 * lane.sent));
+    assert_eq!(report.into_result(), Ok(()));
+}
+
+#[test]
+fn a_slow_exporter_drops_the_ticks_it_overran_and_a_fast_one_beside_it_does_not() {
+    let registry = Registry::new("test");
+    let hits = registry.counter(Metric::new("hits"));
+    let (release, gate): (Sender<()>, Receiver<()>) = channel();
+    let totals = Arc::new(Mutex::new(Vec::new()));
+    let slow = {
+        let totals = Arc::clone(&totals);
+        scripted("slow", move |snapshot| {
+            gate.recv().ok();
+            totals.lock().unwrap().push(snapshot.counter("hits"));
+            delivered()
+        })
+    };
+    let reporting =
+        Reporter::every(TICK).export(slow).export(scripted("fast", |_| delivered())).start(&registry);
+    let mut shard = registry.shard();
+    shard.add(hits, 1);
+    let lanes = wait_for(&reporting, |lanes| lanes[0].dropped >= 10 && lanes[1].sent >= 10);
+    assert_eq!(lanes[0].sent, 0);
+    shard.add(hits, 1);
+    drop(release);
+    let report = reporting.stop(SOON);
+    assert_eq!(totals.lock().unwrap().last(), Some(&2), "what was dropped is in the last one");
+    assert!(report.lanes.iter().all(|lane| lane.complete));
+}
+
+#[test]
+fn a_panic_ends_its_own_lane_and_is_reported() {
+    let registry = Registry::new("test");
+    let bad = scripted("bad", |_| panic!("no such luck"));
+    let reporting =
+        Reporter::every(TICK).export(bad).export(scripted("good", |_| delivered())).start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].dropped >= 3 && lanes[1].sent >= 3);
+    let report = reporting.stop(SOON);
+    let [bad, good] = &report.lanes[..] else { panic!("two lanes") };
+    assert_eq!((bad.failed, bad.complete, good.complete), (1, false, true));
+    assert_eq!(
+        report.clone().into_result(),
+        Err(Error::Undelivered("bad: panicked: no such luck".to_owned()))
+    );
+}
+
+#[test]
+fn stop_returns_at_its_deadline_whatever_an_exporter_does() {
+    let registry = Registry::new("test");
+    let (_never, gate): (Sender<()>, Receiver<()>) = channel();
+    let stuck = scripted("stuck", move |_| {
+        gate.recv().ok();
+        delivered()
+    });
+    let reporting = Reporter::every(TICK).export(stuck).start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].dropped >= 1);
+    let start = Instant::now();
+    let report = reporting.stop(Duration::from_millis(50));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!((report.lanes[0].timed_out, report.lanes[0].complete), (1, false));
+}
+
+#[test]
+fn outcomes_are_counted_each_in_its_place_and_told_once_a_change() {
+    let registry = Registry::new("test");
+    let mut script = vec![
+        Ok(Delivered::default()),
+        Err(ExportError::Failed("refused".to_owned())),
+        Err(ExportError::TimedOut("reading".to_owned())),
+        Err(ExportError::Throttled),
+    ]
+    .into_iter();
+    let exporter = scripted("moody", move |_| script.next().unwrap_or_else(delivered));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let reporter = {
+        let told = Arc::clone(&told);
+        Reporter::every(TICK).export(exporter).notify(move |notice| {
+            told.lock().unwrap().push(notice.error.map(ToString::to_string));
+        })
+    };
+    let reporting = reporter.start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].sent >= 3);
+    let report = reporting.stop(SOON);
+    let lane = &report.lanes[0];
+    assert_eq!((lane.failed, lane.timed_out), (1, 1));
+    assert!(lane.dropped >= 1);
+    assert_eq!(*told.lock().unwrap(), [Some("refused".to_owned()), None]);
+}
+
+#[test]
+fn the_account_of_the_lanes_is_kept_in_the_registry_where_asked_for() {
+    let registry = Registry::new("test");
+    let exporter = || scripted("twin", |_| delivered());
+    let reporting =
+        Reporter::every(TICK).export(exporter()).export(exporter()).self_metrics().start(&registry);
+    wait_for(&reporting, |lanes| lanes.iter().all(|lane| lane.sent >= 3));
+    reporting.stop(SOON);
+    let snapshot = registry.snapshot();
+    let exporters: Vec<_> = snapshot
+        .series()
+        .iter()
+        .filter(|series| series.metric.name == "barewire.exporter.bytes")
+        .filter_map(|series| series.metric.label_value("exporter"))
+        .map(|name| name.to_text().into_owned())
+        .collect();
+    assert_eq!(exporters, ["twin", "twin-2"]);
+    assert!(snapshot.counter("barewire.exporter.bytes") >= 60);
+}
