@@ -6,5 +6,6 @@
 
 mod record;
 pub mod view;
+pub mod wire;
 
 pub use record::metric::{Label, LabelValue, Metric, Precision, Unit};

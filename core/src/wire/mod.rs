@@ -1,0 +1,3 @@
+//! Bytes, and the sockets they leave by.
+
+pub mod text;
