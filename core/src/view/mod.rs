@@ -2,6 +2,4 @@
 
 mod point;
 
-pub use point::{
-    Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Temporality, Value,
-};
+pub use point::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Temporality, Value};
