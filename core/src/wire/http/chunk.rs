@@ -117,3 +117,81 @@ fn push_digit(size: u64, byte: u8) -> Result<u64, HttpError> {
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The body, and how much of the input was consumed; `None` when the end did not come.
+    fn decoded(input: &[u8]) -> Result<Option<(String, usize)>, HttpError> {
+        let (mut chunked, mut body, mut at) = (Chunked::new(), Vec::new(), 0);
+        loop {
+            let (consumed, event) = chunked.decode::<()>(&input[at..])?;
+            at += consumed;
+            match event {
+                Event::Body(run) => body.extend_from_slice(run),
+                Event::End => return Ok(Some((String::from_utf8(body).unwrap(), at))),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_are_joined_and_nothing_behind_the_last_is_touched() {
+        for (input, body, rest) in [
+            ("0\r\n\r\n", "", ""),
+            ("5\r\nhello\r\n0\r\n\r\nHTTP", "hello", "HTTP"),
+            ("1\r\na\r\n0A\r\n0123456789\r\n000\r\n\r\n", "a0123456789", ""),
+            ("1;name=\"v;\";b\r\na\r\n0;last\r\n\r\n", "a", ""),
+            ("1 \t; x\r\na\r\n0\r\n\r\n", "a", ""),
+            ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""),
+            ("1\r\na\r\n0\r\nExpires: never\r\nB:\tc\r\n\r\n!", "a", "!"),
+        ] {
+            assert_eq!(
+                decoded(input.as_bytes()),
+                Ok(Some((body.to_owned(), input.len() - rest.len()))),
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn chunks_that_end_elsewhere_than_they_say_are_errors() {
+        let line = |len: usize| format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(len - 2));
+        let trailers = |len: usize| format!("0\r\nA:{}\r\n\r\n", "x".repeat(len - "0\r\nA:\r\n".len()));
+        for (input, expected) in [
+            ("\r\n".to_owned(), HttpError::ChunkSize),
+            ("g\r\n".to_owned(), HttpError::ChunkSize),
+            (";x\r\n".to_owned(), HttpError::ChunkSize),
+            ("-1\r\n".to_owned(), HttpError::ChunkSize),
+            ("0x1\r\n".to_owned(), HttpError::ChunkSize),
+            ("1\n".to_owned(), HttpError::ChunkSize),
+            ("1;a\n".to_owned(), HttpError::ChunkSize),
+            ("1\ra\r\n".to_owned(), HttpError::ChunkSize),
+            ("10000000000000000\r\n".to_owned(), HttpError::ChunkSize),
+            ("1\r\nab\r\n".to_owned(), HttpError::ChunkEnd),
+            ("1\r\na\n".to_owned(), HttpError::ChunkEnd),
+            ("1\r\na\rb".to_owned(), HttpError::ChunkEnd),
+            ("0\r\n\n".to_owned(), HttpError::Trailers),
+            ("0\r\nA: b\n".to_owned(), HttpError::Trailers),
+            ("0\r\nA: b\rc".to_owned(), HttpError::Trailers),
+            ("0\r\n\rx".to_owned(), HttpError::Trailers),
+            ("0".repeat(MAX_SIZE_LINE + 1), HttpError::ChunkLineTooLong),
+            (line(MAX_SIZE_LINE + 1), HttpError::ChunkLineTooLong),
+            (trailers(MAX_TRAILERS + 1), HttpError::TrailersTooLong),
+            (format!("0\r\n{}", "A: b\r\n".repeat(MAX_TRAILERS / 6)), HttpError::TrailersTooLong),
+        ] {
+            assert_eq!(decoded(input.as_bytes()), Err(expected), "{input:.40}");
+        }
+        assert_eq!(decoded(line(MAX_SIZE_LINE).as_bytes()).unwrap().unwrap().0, "a");
+        assert_eq!(decoded(trailers(MAX_TRAILERS).as_bytes()).unwrap().unwrap().0, "");
+    }
+
+    #[test]
+    fn the_greatest_chunk_size_is_not_an_overflow() {
+        let mut chunked = Chunked::new();
+        let (consumed, event) = chunked.decode::<()>(b"FFFFFFFFFFFFFFFF\r\nabc").unwrap();
+        assert_eq!((consumed, event), (21, Event::Body(b"abc".as_slice())));
+        assert_eq!(chunked.state, State::Data(u64::MAX - 3));
+    }
+}

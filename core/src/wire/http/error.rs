@@ -76,3 +76,34 @@ impl From<httparse::Error> for HttpError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_in_lower_case_what_is_wrong() {
+        #[rustfmt::skip]
+        let cases = [
+            (HttpError::StartLine, "the first line is not one of http/1.1"),
+            (HttpError::HeaderLine, "malformed header line"),
+            (HttpError::TooManyHeaders, "too many headers"),
+            (HttpError::HeadTooLong, "the head is too long"),
+            (HttpError::Host, "host header missing or repeated"),
+            (HttpError::ContentLength, "content-length is not a number, or given twice and different"),
+            (HttpError::TransferEncoding, "unsupported transfer-encoding"),
+            (HttpError::AmbiguousLength, "both transfer-encoding and content-length"),
+            (HttpError::SwitchingProtocols, "unexpected switch of protocols (101)"),
+            (HttpError::TooManyInterim, "too many interim (1xx) responses"),
+            (HttpError::ChunkSize, "malformed chunk size"),
+            (HttpError::ChunkLineTooLong, "the line of a chunk size is too long"),
+            (HttpError::ChunkEnd, "a chunk does not end where its size says"),
+            (HttpError::Trailers, "malformed trailers"),
+            (HttpError::TrailersTooLong, "the trailers are too long"),
+            (HttpError::Truncated, "closed in the middle of a message"),
+        ];
+        for (error, text) in cases {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

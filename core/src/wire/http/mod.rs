@@ -18,6 +18,8 @@ mod chunk;
 mod error;
 mod head;
 mod header;
+#[cfg(test)]
+mod laws;
 mod request;
 mod response;
 mod url;

@@ -146,3 +146,91 @@ fn body_of(framing: &Framing, minor_version: u8) -> Result<Body, HttpError> {
         (_, None) => Err(HttpError::TransferEncoding),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The head's method, target, keep-alive and has-body, the body, and what was left.
+    type Decoded = ((String, String, bool, bool), Vec<u8>, Vec<u8>);
+
+    fn decoded(input: &str) -> Result<Decoded, HttpError> {
+        let mut decoder = RequestDecoder::default();
+        let (mut head, mut body, mut rest) = (None, Vec::new(), input.as_bytes());
+        loop {
+            let (consumed, event) = decoder.decode(rest)?;
+            rest = &rest[consumed..];
+            match event {
+                Event::Head(RequestHead { method, target, keep_alive, has_body, .. }) => {
+                    head = Some((method.to_owned(), target.to_owned(), keep_alive, has_body));
+                }
+                Event::Body(run) => body.extend_from_slice(run),
+                Event::NeedMore => return Err(decoder.finish().unwrap_err()),
+                Event::End => return Ok((head.unwrap(), body, rest.to_vec())),
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_ends_where_its_head_says() {
+        #[rustfmt::skip]
+        let cases = [
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET", ("GET", "/", true, false), "", "GET"),
+            ("\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", ("GET", "/", true, false), "", ""),
+            ("GET / HTTP/1.0\r\n\r\n", ("GET", "/", false, false), "", ""),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", ("GET", "/", true, false), "", ""),
+            ("HEAD /a?b=%20 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", ("HEAD", "/a?b=%20", false, false), "", ""),
+            ("OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n", ("OPTIONS", "*", true, false), "", ""),
+            ("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi!", ("POST", "/a", true, true), "hi", "!"),
+            ("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n!", ("POST", "/a", true, false), "", "!"),
+            ("POST /a HTTP/1.1\r\nHost: h\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n!", ("POST", "/a", true, true), "hi", "!"),
+        ];
+        for (input, (method, target, keep_alive, has_body), body, rest) in cases {
+            let head = (method.to_owned(), target.to_owned(), keep_alive, has_body);
+            assert_eq!(decoded(input), Ok((head, body.into(), rest.into())), "{input}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_two_servers_might_read_in_two_ways_is_refused() {
+        let with = |fields: &str| format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
+        let cases = [
+            (HttpError::AmbiguousLength, with("Content-Length: 5\r\nTransfer-Encoding: chunked")),
+            (HttpError::AmbiguousLength, with("Transfer-Encoding: chunked\r\nContent-Length: 5")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: gzip")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: identity")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding:")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: xchunked")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: gzip, chunked")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: chunked, identity")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked")),
+            (HttpError::TransferEncoding, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
+            (HttpError::ContentLength, with("Content-Length: 5\r\nContent-Length: 6")),
+            (HttpError::ContentLength, with("Content-Length: 5 5")),
+            (HttpError::ContentLength, with("Content-Length: -5")),
+            (HttpError::HeaderLine, with("Transfer-Encoding : chunked")),
+            (HttpError::HeaderLine, with("Content-Length\t: 5")),
+            (HttpError::HeaderLine, with(" Content-Length: 5")),
+            (HttpError::HeaderLine, with("A: b\r\n\tfolded")),
+            (HttpError::HeaderLine, with("A: b\rContent-Length: 5")),
+            (HttpError::HeaderLine, with("A\0: b")),
+            (HttpError::Host, "GET / HTTP/1.1\r\n\r\n".to_owned()),
+            (HttpError::Host, with("Host: h")),
+            (HttpError::StartLine, "GET / HTTP/1.1 \r\n\r\n".to_owned()),
+            (HttpError::StartLine, "GET  / HTTP/1.1\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "GET / a HTTP/1.1\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "GET /\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
+            (HttpError::TooManyHeaders, with(&["A: b"; 128].join("\r\n"))),
+            (HttpError::HeadTooLong, with(&format!("A: {}", "b".repeat(8 * 1024)))),
+            (HttpError::HeadTooLong, format!("GET /{}", "a".repeat(8 * 1024))),
+            (HttpError::Truncated, "GET / HTTP/1.1\r\nHost: h\r\n".to_owned()),
+            (HttpError::Truncated, with("Content-Length: 5")),
+        ];
+        for (expected, input) in cases {
+            assert_eq!(decoded(&input), Err(expected), "{input:.80}");
+        }
+    }
+}

@@ -143,3 +143,108 @@ fn body_of(framing: &Framing, status: u16, to_head: bool) -> Body {
         None => Body::UntilClose,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status and keep-alive, the body, and what was left.
+    type Decoded = (u16, bool, Vec<u8>, Vec<u8>);
+
+    fn decoded(to_head: bool, input: &[u8]) -> Result<Decoded, HttpError> {
+        let mut decoder = ResponseDecoder::new(to_head);
+        let (mut head, mut body, mut rest) = (None, Vec::new(), input);
+        loop {
+            let (consumed, event) = decoder.decode(rest)?;
+            rest = &rest[consumed..];
+            match event {
+                Event::Head(found) => head = Some((found.status, found.keep_alive)),
+                Event::Body(run) => body.extend_from_slice(run),
+                Event::NeedMore => decoder.finish()?,
+                Event::End => {}
+            }
+            if matches!(event, Event::NeedMore | Event::End) {
+                let (status, keep_alive) = head.unwrap();
+                return Ok((status, keep_alive, body, rest.to_vec()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_response_is_found_by_the_rules_in_their_order() {
+        #[rustfmt::skip]
+        let cases = [
+            ("a length", false, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", (200, true, "hi", "!")),
+            ("a length of nothing", false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n!", (200, true, "", "!")),
+            ("the same length twice", false, "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\ncontent-length: 02\r\n\r\nhi", (200, true, "hi", "")),
+            ("chunks", false, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n!", (200, true, "hi", "!")),
+            ("chunks win over a length", false, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: Chunked\r\n\r\n1;x=y\r\nh\r\n1\r\ni\r\n00\r\nA: b\r\n\r\n", (200, true, "hi", "")),
+            ("chunked is the last coding", false, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", (200, true, "", "")),
+            ("chunked is not the last coding", false, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\nhi", (200, false, "hi", "")),
+            ("neither: until close", false, "HTTP/1.1 200 OK\r\n\r\nhi", (200, false, "hi", "")),
+            ("neither: until close, at once", false, "HTTP/1.1 200 OK\r\n\r\n", (200, false, "", "")),
+            ("to HEAD", true, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", (200, true, "", "hi")),
+            ("to HEAD, chunked", true, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", (200, true, "", "")),
+            ("to HEAD, neither", true, "HTTP/1.1 200 OK\r\n\r\n", (200, true, "", "")),
+            ("204", false, "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi", (204, true, "", "hi")),
+            ("304", false, "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nhi", (304, true, "", "hi")),
+            ("1xx are skipped", false, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nhi", (404, true, "hi", "")),
+            ("1.1 that closes", false, "HTTP/1.1 200 OK\r\nConnection: upgrade, Close\r\nContent-Length: 0\r\n\r\n", (200, false, "", "")),
+            ("1.0", false, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", (200, false, "", "")),
+            ("1.0 that stays", false, "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 0\r\n\r\n", (200, true, "", "")),
+            ("no reason", false, "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", (200, true, "", "")),
+            ("bare line feeds", false, "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", (200, true, "hi", "")),
+        ];
+        for (what, to_head, input, (status, keep_alive, body, rest)) in cases {
+            let expected = Ok((status, keep_alive, body.into(), rest.into()));
+            assert_eq!(decoded(to_head, input.as_bytes()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_response_that_breaks_a_rule_is_an_error() {
+        let with = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+        let chunks = |chunks: &str| with("Transfer-Encoding: chunked") + chunks;
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(9);
+        let cases = [
+            (HttpError::StartLine, "SSH-2.0-OpenSSH_9.2\r\n".to_owned()),
+            (HttpError::StartLine, "HTTP/2 200 OK\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "HTTP/1.1 099 Odd\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "\r\nHTTP/1.1 200 OK\r\n\r\n".to_owned()),
+            (HttpError::HeaderLine, with("A : b")),
+            (HttpError::HeaderLine, with("A: b\r\n folded")),
+            (HttpError::HeaderLine, with("A: b\0")),
+            (HttpError::TooManyHeaders, with(&["A: b"; 129].join("\r\n"))),
+            (HttpError::HeadTooLong, with(&format!("A: {}", "b".repeat(MAX_HEAD_BYTES)))),
+            (HttpError::HeadTooLong, format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD_BYTES))),
+            (HttpError::ContentLength, with("Content-Length: 1\r\nContent-Length: 2")),
+            (HttpError::ContentLength, with("Content-Length: 1, 2")),
+            (HttpError::ContentLength, with("Content-Length: 1,")),
+            (HttpError::ContentLength, with("Content-Length: +1")),
+            (HttpError::ContentLength, with("Content-Length: 0x1")),
+            (HttpError::ContentLength, with("Content-Length:")),
+            (HttpError::ContentLength, with("Content-Length: 18446744073709551616")),
+            (HttpError::SwitchingProtocols, "HTTP/1.1 101 Switching Protocols\r\n\r\n".to_owned()),
+            (HttpError::TooManyInterim, interim),
+            (HttpError::ChunkSize, chunks("g\r\n")),
+            (HttpError::Truncated, String::new()),
+            (HttpError::Truncated, "HTTP/1.1 200 OK\r\n".to_owned()),
+            (HttpError::Truncated, with("Content-Length: 2")),
+            (HttpError::Truncated, chunks("2\r\nh")),
+            (HttpError::Truncated, with("Transfer-Encoding: chunked")),
+        ];
+        for (expected, input) in cases {
+            assert_eq!(decoded(false, input.as_bytes()), Err(expected), "{input:.60}");
+        }
+    }
+
+    #[test]
+    fn a_head_of_the_greatest_size_is_read() {
+        let padding = MAX_HEAD_BYTES - "HTTP/1.1 204 No Content\r\nA: \r\n\r\n".len();
+        let head = format!("HTTP/1.1 204 No Content\r\nA: {}\r\n\r\n", "b".repeat(padding));
+        assert_eq!(head.len(), MAX_HEAD_BYTES);
+        assert!(decoded(false, head.as_bytes()).is_ok());
+        let many = format!("HTTP/1.1 204 No Content\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS));
+        assert!(decoded(false, many.as_bytes()).is_ok());
+    }
+}
