@@ -8,6 +8,7 @@ mod error;
 mod record;
 mod report;
 pub mod view;
+pub mod wire;
 
 pub use error::Error;
 pub use record::{

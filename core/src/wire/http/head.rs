@@ -1,0 +1,194 @@
+//! Heads: written whole, and found in the input.
+
+use http::StatusCode;
+
+use super::{Header, HttpError};
+use crate::wire::text::push_u64;
+
+/// Appends a whole request head, its final CR LF included.
+///
+/// `method` is a token ([`is_token`](super::is_token)), `target` and `host` come from a [`Url`](super::Url).
+/// A `Host` among the `headers` takes the place of `host`. `content_length` is that of the body which follows;
+/// `None` says that there is none.
+///
+/// ```
+/// use barewire::wire::http::{Url, push_request_head};
+///
+/// let url: Url = "http://localhost:4318/v1/metrics".parse()?;
+/// let mut out = Vec::new();
+/// push_request_head(&mut out, "POST", url.target(), url.authority(), &[], Some(2));
+/// assert_eq!(out, b"POST /v1/metrics HTTP/1.1\r\nHost: localhost:4318\r\nContent-Length: 2\r\n\r\n");
+/// # Ok::<(), barewire::wire::http::UrlError>(())
+/// ```
+pub fn push_request_head(
+    out: &mut Vec<u8>,
+    method: &str,
+    target: &str,
+    host: &str,
+    headers: &[Header],
+    content_length: Option<u64>,
+) {
+    for part in [method, " ", target, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if !headers.iter().any(|header| header.is("host")) {
+        for part in ["Host: ", host, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    push_fields(out, headers, content_length);
+}
+
+/// Appends a whole response head, its final CR LF included.
+///
+/// `status` is 100 to 999. Without a `content_length` the body, if the status allows one, lasts until the
+/// connection is closed.
+pub fn push_response_head(out: &mut Vec<u8>, status: u16, headers: &[Header], content_length: Option<u64>) {
+    debug_assert!((100..=999).contains(&status));
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_u64(out, u64::from(status));
+    out.push(b' ');
+    out.extend_from_slice(reason.unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    push_fields(out, headers, content_length);
+}
+
+fn push_fields(out: &mut Vec<u8>, headers: &[Header], content_length: Option<u64>) {
+    for header in headers {
+        out.extend_from_slice(header.line());
+    }
+    if let Some(length) = content_length {
+        out.extend_from_slice(b"Content-Length: ");
+        push_u64(out, length);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// When a head that came in pieces is worth a parse.
+///
+/// The first look at the input parses at once, as it nearly always holds the whole head. Later ones look for
+/// the blank line first, and only where no look has been: a head that comes byte by byte is searched once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct HeadSearch {
+    searched: usize,
+}
+
+impl HeadSearch {
+    /// The head at the front of `input` and its length, as `parse` sees it, or `None` when it is not all there.
+    pub(super) fn find<T>(
+        &mut self,
+        input: &[u8],
+        limit_bytes: usize,
+        parse: impl FnOnce() -> Result<Option<(usize, T)>, HttpError>,
+    ) -> Result<Option<(usize, T)>, HttpError> {
+        let found = if self.is_worth_a_parse(input) { parse()? } else { None };
+        let end = found.as_ref().map_or(input.len() + 1, |(len, _)| *len);
+        self.searched = input.len();
+        if end > limit_bytes { Err(HttpError::HeadTooLong) } else { Ok(found) }
+    }
+
+    fn is_worth_a_parse(&self, input: &[u8]) -> bool {
+        // The blank line may have begun in what was searched: "\n\r" there, "\n" here.
+        self.searched == 0 || has_blank_line(input.get(self.searched.saturating_sub(2)..).unwrap_or(input))
+    }
+}
+
+fn has_blank_line(bytes: &[u8]) -> bool {
+    bytes.ends_with(b"\n\n")
+        || bytes.windows(3).any(|window| window == b"\n\r\n" || window.starts_with(b"\n\n"))
+}
+
+/// The header lines of a parsed head.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fields<'b>(&'b [u8]);
+
+impl<'b> Fields<'b> {
+    /// Of a whole head, its first line included, that a parser has accepted.
+    pub(super) fn of(head: &'b [u8]) -> Self {
+        let start = head.iter().position(|&byte| byte == b'\n').map_or(head.len(), |at| at + 1);
+        Self(&head[start..])
+    }
+
+    /// The value of the first field of that name, without blanks around it.
+    pub(super) fn value(&self, name: &str) -> Option<&'b [u8]> {
+        self.0.split(|&byte| byte == b'\n').find_map(|line| {
+            let value = line.get(name.len()..)?.strip_prefix(b":")?;
+            line[..name.len()].eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
+        })
+    }
+}
+
+/// Field values may be secrets.
+impl std::fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Header {
+        text.parse().unwrap()
+    }
+
+    fn text(push: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        push(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_request_head_is_complete() {
+        let plain = text(|out| push_request_head(out, "GET", "/a?b", "[::1]:8080", &[], None));
+        assert_eq!(plain, "GET /a?b HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n");
+        let headers = [header("Content-Type: application/json"), header("X-Api-Key: k")];
+        let full = text(|out| push_request_head(out, "POST", "/", "h", &headers, Some(u64::MAX)));
+        assert_eq!(
+            full,
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Api-Key: k\r\n\
+             Content-Length: 18446744073709551615\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_host_header_takes_the_place_of_the_host() {
+        let head = text(|out| push_request_head(out, "GET", "/", "h", &[header("host: other")], None));
+        assert_eq!(head, "GET / HTTP/1.1\r\nhost: other\r\n\r\n");
+    }
+
+    #[test]
+    fn a_response_head_is_complete() {
+        let ok = text(|out| push_response_head(out, 200, &[header("Content-Type: text/plain")], Some(0)));
+        assert_eq!(ok, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n");
+        let odd = text(|out| push_response_head(out, 599, &[header("Connection: close")], None));
+        assert_eq!(odd, "HTTP/1.1 599 \r\nConnection: close\r\n\r\n");
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_name_in_any_case() {
+        let fields = Fields::of(b"HTTP/1.1 200 a: b\r\nA:  1 \r\nlong-name:2\r\na: 3\nEmpty:\r\n\r\n");
+        assert_eq!(fields.value("a"), Some(b"1".as_slice()));
+        assert_eq!(fields.value("LONG-NAME"), Some(b"2".as_slice()));
+        assert_eq!(fields.value("empty"), Some(b"".as_slice()));
+        assert_eq!(fields.value("long"), None);
+        assert_eq!(fields.value("http/1.1 200 a"), None);
+    }
+
+    #[test]
+    fn a_blank_line_is_found_wherever_the_input_was_split() {
+        for head in [&b"H\r\nA: b\r\n\r\n"[..], b"H\nA: b\n\n", b"H\r\nA: b\r\n\n", b"H\n\r\n"] {
+            for split in 1..head.len() {
+                let search = HeadSearch { searched: split };
+                assert!(search.is_worth_a_parse(head), "{split}");
+                assert!(
+                    split + 1 == head.len() || !search.is_worth_a_parse(&head[..head.len() - 1]),
+                    "{split}"
+                );
+            }
+        }
+    }
+}

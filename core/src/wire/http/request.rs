@@ -1,0 +1,236 @@
+//! The server's side: requests.
+
+use std::mem::MaybeUninit;
+
+use httparse::{ParserConfig, Status};
+
+use super::{
+    Event, HttpError, MAX_HEAD_BYTES, MAX_HEADERS,
+    body::{Body, Framing},
+    chunk::Chunked,
+    head::{Fields, HeadSearch},
+};
+
+/// Decodes one request at a time, and refuses whatever two servers might read in two ways (RFC 9112, section
+/// 11.2): a server answers such a request with 400 and closes.
+///
+/// ```
+/// use barewire::wire::http::{Event, RequestDecoder};
+///
+/// let input = b"GET /metrics?a HTTP/1.1\r\nHost: h\r\n\r\n";
+/// let (head_len, event) = RequestDecoder::default().decode(input)?;
+/// let Event::Head(head) = event else { panic!("the whole head is there") };
+/// assert_eq!((head.method, head.target, head.has_body), ("GET", "/metrics?a", false));
+/// assert_eq!(head_len, input.len());
+/// # Ok::<(), barewire::wire::http::HttpError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequestDecoder {
+    max_head_bytes: usize,
+    search: HeadSearch,
+    /// Known once the head is.
+    body: Option<Body>,
+}
+
+/// The head of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestHead<'b> {
+    /// Such as `GET`, in the case in which it came.
+    pub method: &'b str,
+    /// Path and query as they came, such as `/metrics?a`: whatever stands in the first line, `*` and absolute
+    /// URLs too.
+    pub target: &'b str,
+    /// Whether the peer is ready for another exchange on this connection.
+    pub keep_alive: bool,
+    /// Whether a body follows: one that is chunked, or longer than nothing.
+    pub has_body: bool,
+    fields: Fields<'b>,
+}
+
+impl<'b> RequestHead<'b> {
+    /// The value of the first field of that name, in any case, without blanks around it.
+    pub fn header(&self, name: &str) -> Option<&'b [u8]> {
+        self.fields.value(name)
+    }
+}
+
+/// Heads up to 8 KiB.
+impl Default for RequestDecoder {
+    fn default() -> Self {
+        Self::new(8 * 1024)
+    }
+}
+
+impl RequestDecoder {
+    /// A decoder of one request whose head takes at most this many bytes, and never more than
+    /// [`MAX_HEAD_BYTES`].
+    pub fn new(max_head_bytes: usize) -> Self {
+        Self { max_head_bytes: max_head_bytes.min(MAX_HEAD_BYTES), search: HeadSearch::default(), body: None }
+    }
+
+    /// Finds the next event, and how many bytes at the front of `input` are done with.
+    ///
+    /// The caller drops those, and gives the rest again with what came behind it. Nothing behind the end of
+    /// the request is consumed: it is the next one, for the next decoder.
+    ///
+    /// # Errors
+    /// [`HttpError`] as soon as the request breaks a rule; the connection is then of no more use.
+    pub fn decode<'b>(&mut self, input: &'b [u8]) -> Result<(usize, Event<'b, RequestHead<'b>>), HttpError> {
+        if let Some(body) = &mut self.body {
+            return body.decode(input);
+        }
+        let parse = || parse_head(input);
+        let Some((len, (head, body))) = self.search.find(input, self.max_head_bytes, parse)? else {
+            return Ok((0, Event::NeedMore));
+        };
+        self.body = Some(body);
+        Ok((len, Event::Head(head)))
+    }
+
+    /// Whether the request is complete now that the peer has closed.
+    ///
+    /// # Errors
+    /// [`HttpError::Truncated`] when it is not.
+    pub fn finish(&self) -> Result<(), HttpError> {
+        self.body.as_ref().ok_or(HttpError::Truncated)?.finish()
+    }
+}
+
+type Parsed<'b> = Option<(usize, (RequestHead<'b>, Body))>;
+
+fn parse_head(input: &[u8]) -> Result<Parsed<'_>, HttpError> {
+    let start = blank_line_len(input)?;
+    let head = &input[start..];
+    let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut parsed = httparse::Request::new(&mut []);
+    let status = ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, head, &mut slots)?;
+    let Status::Complete(len) = status else { return Ok(None) };
+    let (Some(method), Some(target), Some(minor_version)) = (parsed.method, parsed.path, parsed.version)
+    else {
+        return Err(HttpError::StartLine);
+    };
+    check_host(parsed.headers, minor_version)?;
+    let framing = Framing::of(parsed.headers)?;
+    let body = body_of(&framing, minor_version)?;
+    let head = RequestHead {
+        method,
+        target,
+        keep_alive: framing.keeps_alive(minor_version),
+        has_body: body != Body::EMPTY,
+        fields: Fields::of(&head[..len]),
+    };
+    Ok(Some((start + len, (head, body))))
+}
+
+/// One empty line before a request is forgiven (RFC 9112, section 2.2).
+fn blank_line_len(input: &[u8]) -> Result<usize, HttpError> {
+    let head = input.strip_prefix(b"\r\n").unwrap_or(input);
+    match head {
+        [b'\r', _, ..] | [b'\n', ..] => Err(HttpError::StartLine),
+        _ => Ok(input.len() - head.len()),
+    }
+}
+
+/// RFC 9112, section 3.2.
+fn check_host(headers: &[httparse::Header<'_>], minor_version: u8) -> Result<(), HttpError> {
+    let hosts = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host")).count();
+    if hosts > 1 || (hosts == 0 && minor_version > 0) { Err(HttpError::Host) } else { Ok(()) }
+}
+
+/// RFC 9112, section 6.3, for those who would rather refuse than guess.
+fn body_of(framing: &Framing, minor_version: u8) -> Result<Body, HttpError> {
+    match (framing.codings, framing.length) {
+        (0, length) => Ok(Body::Length(length.unwrap_or(0))),
+        (_, Some(_)) => Err(HttpError::AmbiguousLength),
+        (1, None) if framing.ends_chunked && minor_version > 0 => Ok(Body::Chunked(Chunked::new())),
+        (_, None) => Err(HttpError::TransferEncoding),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The head's method, target, keep-alive and has-body, the body, and what was left.
+    type Decoded = ((String, String, bool, bool), Vec<u8>, Vec<u8>);
+
+    fn decoded(input: &str) -> Result<Decoded, HttpError> {
+        let mut decoder = RequestDecoder::default();
+        let (mut head, mut body, mut rest) = (None, Vec::new(), input.as_bytes());
+        loop {
+            let (consumed, event) = decoder.decode(rest)?;
+            rest = &rest[consumed..];
+            match event {
+                Event::Head(RequestHead { method, target, keep_alive, has_body, .. }) => {
+                    head = Some((method.to_owned(), target.to_owned(), keep_alive, has_body));
+                }
+                Event::Body(run) => body.extend_from_slice(run),
+                Event::NeedMore => return Err(decoder.finish().unwrap_err()),
+                Event::End => return Ok((head.unwrap(), body, rest.to_vec())),
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_ends_where_its_head_says() {
+        #[rustfmt::skip]
+        let cases = [
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET", ("GET", "/", true, false), "", "GET"),
+            ("\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", ("GET", "/", true, false), "", ""),
+            ("GET / HTTP/1.0\r\n\r\n", ("GET", "/", false, false), "", ""),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", ("GET", "/", true, false), "", ""),
+            ("HEAD /a?b=%20 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", ("HEAD", "/a?b=%20", false, false), "", ""),
+            ("OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n", ("OPTIONS", "*", true, false), "", ""),
+            ("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi!", ("POST", "/a", true, true), "hi", "!"),
+            ("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n!", ("POST", "/a", true, false), "", "!"),
+            ("POST /a HTTP/1.1\r\nHost: h\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n!", ("POST", "/a", true, true), "hi", "!"),
+        ];
+        for (input, (method, target, keep_alive, has_body), body, rest) in cases {
+            let head = (method.to_owned(), target.to_owned(), keep_alive, has_body);
+            assert_eq!(decoded(input), Ok((head, body.into(), rest.into())), "{input}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_two_servers_might_read_in_two_ways_is_refused() {
+        let with = |fields: &str| format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
+        let cases = [
+            (HttpError::AmbiguousLength, with("Content-Length: 5\r\nTransfer-Encoding: chunked")),
+            (HttpError::AmbiguousLength, with("Transfer-Encoding: chunked\r\nContent-Length: 5")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: gzip")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: identity")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding:")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: xchunked")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: gzip, chunked")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: chunked, identity")),
+            (HttpError::TransferEncoding, with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked")),
+            (HttpError::TransferEncoding, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
+            (HttpError::ContentLength, with("Content-Length: 5\r\nContent-Length: 6")),
+            (HttpError::ContentLength, with("Content-Length: 5 5")),
+            (HttpError::ContentLength, with("Content-Length: -5")),
+            (HttpError::HeaderLine, with("Transfer-Encoding : chunked")),
+            (HttpError::HeaderLine, with("Content-Length\t: 5")),
+            (HttpError::HeaderLine, with(" Content-Length: 5")),
+            (HttpError::HeaderLine, with("A: b\r\n\tfolded")),
+            (HttpError::HeaderLine, with("A: b\rContent-Length: 5")),
+            (HttpError::HeaderLine, with("A\0: b")),
+            (HttpError::Host, "GET / HTTP/1.1\r\n\r\n".to_owned()),
+            (HttpError::Host, with("Host: h")),
+            (HttpError::StartLine, "GET / HTTP/1.1 \r\n\r\n".to_owned()),
+            (HttpError::StartLine, "GET  / HTTP/1.1\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "GET / a HTTP/1.1\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "GET /\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
+            (HttpError::StartLine, "\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
+            (HttpError::TooManyHeaders, with(&["A: b"; 128].join("\r\n"))),
+            (HttpError::HeadTooLong, with(&format!("A: {}", "b".repeat(8 * 1024)))),
+            (HttpError::HeadTooLong, format!("GET /{}", "a".repeat(8 * 1024))),
+            (HttpError::Truncated, "GET / HTTP/1.1\r\nHost: h\r\n".to_owned()),
+            (HttpError::Truncated, with("Content-Length: 5")),
+        ];
+        for (expected, input) in cases {
+            assert_eq!(decoded(&input), Err(expected), "{input:.80}");
+        }
+    }
+}

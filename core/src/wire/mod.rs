@@ -1,0 +1,4 @@
+//! Bytes, and the sockets they leave by.
+
+pub mod http;
+pub mod text;
