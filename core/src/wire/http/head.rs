@@ -191,4 +191,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_parsed_at_its_first_byte_and_at_its_last() {
+        let head = format!("H\r\n{}\r\n", "A: b\r\n".repeat(500));
+        let (mut search, mut parsed_at) = (HeadSearch::default(), Vec::new());
+        for len in 1..=head.len() {
+            let parse = || {
+                parsed_at.push(len);
+                Ok((len == head.len()).then_some((len, ())))
+            };
+            search.find(&head.as_bytes()[..len], head.len(), parse).unwrap();
+        }
+        assert_eq!(parsed_at, [1, head.len()]);
+    }
 }

@@ -41,12 +41,13 @@ pub const MAX_HEADERS: usize = 128;
 /// What the decoder found at the front of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'b, H> {
-    /// Nothing, before more bytes have come.
+    /// Nothing, before more bytes have come; the bytes consumed with it, if any, are framing.
     NeedMore,
     /// The head of the message.
     Head(H),
     /// The next run of its body, never empty.
     Body(&'b [u8]),
-    /// The message is over. Told again at every further call.
+    /// The message is over; the bytes consumed with it, if any, are its last framing. Told again at every
+    /// further call.
     End,
 }

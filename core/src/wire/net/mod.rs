@@ -1,0 +1,280 @@
+//! A blocking HTTP client whose exchanges end at a deadline, whatever the network does.
+//!
+//! One client speaks to one URL over one connection at a time, which it keeps. It follows no redirect, knows
+//! no proxy and decodes no content coding. It waits for nothing beyond the deadline: not for a resolver, not
+//! for a peer that takes or gives one byte a second.
+
+mod error;
+mod input;
+mod resolve;
+mod retry_after;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+pub use self::{
+    error::{NetError, NetErrorKind, Stage},
+    retry_after::MAX_RETRY_AFTER,
+};
+use self::{input::Input, resolve::Resolver, stream::Stream};
+use super::http::{Event, HttpError, ResponseDecoder, ResponseHead, Scheme, Url};
+
+/// How long an exchange takes at most, if nobody says otherwise.
+pub const DEADLINE: Duration = Duration::from_secs(3);
+/// The largest body of a response that is read.
+pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// An HTTP client for one URL.
+///
+/// ```no_run
+/// use barewire::wire::{
+///     http::{Url, push_request_head},
+///     net::{Client, DEADLINE, OnStale},
+/// };
+/// use std::time::Instant;
+///
+/// let url: Url = "http://127.0.0.1:4318/v1/metrics".parse()?;
+/// let mut client = Client::new(&url)?;
+/// let mut head = Vec::new();
+/// push_request_head(&mut head, "POST", url.target(), url.authority(), &[], Some(2));
+/// let response = client.send(&head, b"{}", OnStale::Retry, Instant::now() + DEADLINE)?;
+/// println!("{}: {} bytes", response.status, response.body.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Client {
+    peer: Arc<str>,
+    resolver: Resolver,
+    /// Kept from the exchange before, if it can carry another.
+    stream: Option<Stream>,
+    input: Input,
+    body: Vec<u8>,
+}
+
+/// What to do when a kept connection turns out to be closed, which is known only after a request was sent on
+/// it: the peer may have acted on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnStale {
+    /// Send it once more on a new connection: for what may arrive twice, such as cumulative values.
+    Retry,
+    /// Give up.
+    Fail,
+}
+
+/// What the peer answered. The body is valid until the next exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Response<'c> {
+    /// 200 to 999.
+    pub status: u16,
+    /// The pause that the peer asked for, counted from now and at most [`MAX_RETRY_AFTER`].
+    pub retry_after: Option<Duration>,
+    /// As it came, at most [`MAX_BODY_BYTES`].
+    pub body: &'c [u8],
+}
+
+impl Client {
+    /// A client for the host of `url`. Nothing is resolved or connected before the first exchange.
+    ///
+    /// # Errors
+    /// [`NetErrorKind::Https`]: TLS is yet to come.
+    pub fn new(url: &Url) -> Result<Self, NetError> {
+        let (host, port) = (url.host(), url.port());
+        let peer =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }.into();
+        match url.scheme() {
+            Scheme::Https => Err(NetError { peer, kind: NetErrorKind::Https }),
+            Scheme::Http => Ok(Self {
+                peer,
+                resolver: Resolver::new(host, port),
+                stream: None,
+                input: Input::default(),
+                body: Vec::new(),
+            }),
+        }
+    }
+
+    /// `host:port` of the peer, as errors name it.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Sends a request, a whole head and the body it announces, and reads the response, before `deadline`.
+    ///
+    /// Any status is a response, redirects and failures too. A kept connection is used again unless the peer
+    /// has closed it or spoken out of turn.
+    ///
+    /// # Errors
+    /// [`NetError`]; the connection is closed, and the next exchange begins with a new one.
+    pub fn send(
+        &mut self,
+        head: &[u8],
+        body: &[u8],
+        on_stale: OnStale,
+        deadline: Instant,
+    ) -> Result<Response<'_>, NetError> {
+        match self.send_over_kept_or_new(head, body, on_stale, deadline) {
+            Ok(Answer { status, retry_after, .. }) => Ok(Response { status, retry_after, body: &self.body }),
+            Err(kind) => Err(NetError { peer: Arc::clone(&self.peer), kind }),
+        }
+    }
+
+    fn send_over_kept_or_new(
+        &mut self,
+        head: &[u8],
+        body: &[u8],
+        on_stale: OnStale,
+        deadline: Instant,
+    ) -> Result<Answer, NetErrorKind> {
+        if let Some(kept) = self.stream.take().filter(Stream::is_quiet) {
+            match self.exchange(kept, head, body, deadline) {
+                Err(Failure { is_stale: true, .. }) if on_stale == OnStale::Retry => {}
+                done => return done.map_err(|failure| failure.kind),
+            }
+        }
+        let addresses = self.resolver.resolve(deadline)?;
+        let stream = Stream::connect(&addresses, deadline)?;
+        self.exchange(stream, head, body, deadline).map_err(|failure| failure.kind)
+    }
+
+    /// One request and its response over `stream`, which is kept if it can carry another.
+    fn exchange(
+        &mut self,
+        mut stream: Stream,
+        head: &[u8],
+        body: &[u8],
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        let broken = match stream.write_all(head, body, deadline) {
+            Err(error) if !is_closed(error.kind()) => return Err(Failure::of(error, Stage::Write)),
+            written => written.err(),
+        };
+        // A peer that closed before it had read all may have said why: 413 is such an answer.
+        let read = self.read_response(&mut stream, head.starts_with(b"HEAD "), deadline);
+        match (read, broken) {
+            (Ok(answer), broken) => {
+                self.stream = Some(stream).filter(|_| answer.can_stay && broken.is_none());
+                Ok(answer)
+            }
+            (Err(Failure { is_stale: true, .. }), Some(error)) => Err(Failure::stale(error, Stage::Write)),
+            (Err(failure), _) => Err(failure),
+        }
+    }
+
+    fn read_response(
+        &mut self,
+        stream: &mut Stream,
+        to_head: bool,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        let (mut decoder, mut answer, mut is_silent) =
+            (ResponseDecoder::new(to_head), Answer::default(), true);
+        self.input.clear();
+        self.body.clear();
+        while !self.decode(&mut decoder, &mut answer)? {
+            match self.input.fill(|into| stream.read(into, deadline)) {
+                Ok(0) if is_silent => return Err(Failure::stale(silent_close(), Stage::Read)),
+                Ok(0) => return decoder.finish().map(|()| answer).map_err(Failure::from),
+                Ok(_) => is_silent = false,
+                Err(error) if is_silent && is_closed(error.kind()) => {
+                    return Err(Failure::stale(error, Stage::Read));
+                }
+                Err(error) => return Err(Failure::of(error, Stage::Read)),
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Decodes what has been read, and tells whether that was the end of the response.
+    fn decode(&mut self, decoder: &mut ResponseDecoder, answer: &mut Answer) -> Result<bool, Failure> {
+        loop {
+            let (consumed, event) = decoder.decode(self.input.unread())?;
+            match event {
+                Event::Head(head) => *answer = Answer::of(&head),
+                Event::Body(run) if run.len() > MAX_BODY_BYTES - self.body.len() => {
+                    return Err(NetErrorKind::TooLarge.into());
+                }
+                Event::Body(run) => self.body.extend_from_slice(run),
+                Event::NeedMore => {
+                    self.input.consume(consumed);
+                    return Ok(false);
+                }
+                Event::End => {
+                    self.input.consume(consumed);
+                    answer.can_stay &= self.input.unread().is_empty();
+                    return Ok(true);
+                }
+            }
+            self.input.consume(consumed);
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// What is kept of a response, its body aside.
+#[derive(Debug, Clone, Copy, Default)]
+struct Answer {
+    status: u16,
+    retry_after: Option<Duration>,
+    /// Whether the connection can carry another exchange.
+    can_stay: bool,
+}
+
+impl Answer {
+    fn of(head: &ResponseHead<'_>) -> Self {
+        let retry_after = head.header("retry-after");
+        Self {
+            status: head.status,
+            retry_after: retry_after.and_then(|value| retry_after::parse(value, SystemTime::now())),
+            can_stay: head.keep_alive,
+        }
+    }
+}
+
+/// An exchange that failed.
+struct Failure {
+    kind: NetErrorKind,
+    /// The peer closed before it answered anything: on a kept connection, it may never have seen the request.
+    is_stale: bool,
+}
+
+impl Failure {
+    fn of(error: io::Error, stage: Stage) -> Self {
+        NetErrorKind::of(error, stage).into()
+    }
+
+    fn stale(error: io::Error, stage: Stage) -> Self {
+        Self { kind: NetErrorKind::of(error, stage), is_stale: true }
+    }
+}
+
+impl From<NetErrorKind> for Failure {
+    fn from(kind: NetErrorKind) -> Self {
+        Self { kind, is_stale: false }
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        NetErrorKind::Protocol(error).into()
+    }
+}
+
+/// Whether the peer has closed the connection.
+fn is_closed(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+}
+
+fn silent_close() -> io::Error {
+    io::Error::new(ErrorKind::UnexpectedEof, "closed without a response")
+}
