@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Header, HttpError};
+use super::{Header, HttpError, is_token};
 use crate::wire::text::push_u64;
 
 /// Appends a whole request head, its final CR LF included.
@@ -28,6 +28,7 @@ pub fn push_request_head(
     headers: &[Header],
     content_length: Option<u64>,
 ) {
+    debug_assert!(is_token(method));
     for part in [method, " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
@@ -100,20 +101,19 @@ fn has_blank_line(bytes: &[u8]) -> bool {
         || bytes.windows(3).any(|window| window == b"\n\r\n" || window.starts_with(b"\n\n"))
 }
 
-/// The header lines of a parsed head.
+/// The header fields of a head that a parser has accepted, found when they are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fields<'b>(&'b [u8]);
 
 impl<'b> Fields<'b> {
-    /// Of a whole head, its first line included, that a parser has accepted.
+    /// Of a whole head, its first line included.
     pub(super) fn of(head: &'b [u8]) -> Self {
-        let start = head.iter().position(|&byte| byte == b'\n').map_or(head.len(), |at| at + 1);
-        Self(&head[start..])
+        Self(head)
     }
 
     /// The value of the first field of that name, without blanks around it.
     pub(super) fn value(&self, name: &str) -> Option<&'b [u8]> {
-        self.0.split(|&byte| byte == b'\n').find_map(|line| {
+        self.0.split(|&byte| byte == b'\n').skip(1).find_map(|line| {
             let value = line.get(name.len()..)?.strip_prefix(b":")?;
             line[..name.len()].eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
         })

@@ -78,6 +78,11 @@ fn going_stale(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
+/// Holds the connection without a word until it is told to let go.
+fn holding(done: mpsc::Receiver<()>) -> Box<dyn FnOnce(TcpStream) + Send> {
+    Box::new(move |_stream| done.recv_timeout(Duration::from_secs(20)).expect("the client to be done"))
+}
+
 fn in_time() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
@@ -368,7 +373,7 @@ fn a_resolver_that_hangs_is_left_at_the_deadline() {
 #[test]
 fn a_peer_that_does_not_read_is_left_at_the_deadline() {
     let (done, wait) = mpsc::channel::<()>();
-    let (mut client, server) = server(vec![Box::new(move |_stream| wait.recv().unwrap())]);
+    let (mut client, server) = server(vec![holding(wait)]);
     assert_eq!(stage_of_time_out(&mut client, &vec![b'x'; 32 << 20]), Stage::Write);
     done.send(()).unwrap();
     server.done();
@@ -377,7 +382,7 @@ fn a_peer_that_does_not_read_is_left_at_the_deadline() {
 #[test]
 fn a_peer_that_does_not_answer_is_left_at_the_deadline() {
     let (done, wait) = mpsc::channel::<()>();
-    let (mut client, server) = server(vec![Box::new(move |_stream| wait.recv().unwrap())]);
+    let (mut client, server) = server(vec![holding(wait)]);
     assert_eq!(stage_of_time_out(&mut client, b"{}"), Stage::Read);
     done.send(()).unwrap();
     server.done();
