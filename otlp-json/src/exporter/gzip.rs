@@ -1,0 +1,77 @@
+//! Bodies in gzip (RFC 1952), by a compressor that is used again: a new one would allocate at every tick.
+
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+
+/// Deflate, no flags, no time, no extra flags, an unknown system.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+pub(super) struct Gzip {
+    compress: Compress,
+    packed: Vec<u8>,
+}
+
+impl Gzip {
+    pub(super) fn new() -> Self {
+        Gzip { compress: Compress::new(Compression::fast(), false), packed: Vec::new() }
+    }
+
+    /// `body` as one gzip member.
+    pub(super) fn pack(&mut self, body: &[u8]) -> &[u8] {
+        self.packed.clear();
+        self.packed.extend_from_slice(&HEADER);
+        self.deflate(body);
+        let mut crc = Crc::new();
+        crc.update(body);
+        self.packed.extend_from_slice(&crc.sum().to_le_bytes());
+        self.packed.extend_from_slice(&crc.amount().to_le_bytes());
+        &self.packed
+    }
+
+    fn deflate(&mut self, body: &[u8]) {
+        self.compress.reset();
+        let mut rest = body;
+        loop {
+            // More than what is left can grow to, as a rule.
+            self.packed.reserve(rest.len() / 2 + 64);
+            let before = self.compress.total_in();
+            let status = self.compress.compress_vec(rest, &mut self.packed, FlushCompress::Finish);
+            let read = usize::try_from(self.compress.total_in() - before).unwrap_or(rest.len());
+            rest = &rest[read..];
+            match status {
+                Ok(Status::Ok | Status::BufError) => {}
+                Ok(Status::StreamEnd) => return,
+                Err(error) => unreachable!("deflate takes any bytes: {error}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn unpacked(packed: &[u8]) -> Vec<u8> {
+        let mut body = Vec::new();
+        GzDecoder::new(packed).read_to_end(&mut body).expect("gzip");
+        body
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_is_unpacked_the_second_time_too(
+            bodies in vec(vec(any::<u8>(), 0..5000), 2),
+            times in 1..40_usize,
+        ) {
+            let mut gzip = Gzip::new();
+            for body in bodies {
+                let body = body.repeat(times);
+                prop_assert_eq!(unpacked(gzip.pack(&body)), body);
+            }
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! What the exporter says to receivers, and what it makes of their answers, also of those that misbehave.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use barewire::{
+    Counter, Delivered, ExportError, Exporter, Metric, Registry, Shard, Snapshot,
+    view::{Rule, Temporality, View},
+};
+use barewire_otlp_json::{Encoder, Otlp};
+
+/// A request as it came.
+struct Request {
+    /// How many connections there had been.
+    connection: usize,
+    head: String,
+    body: Vec<u8>,
+}
+
+/// A receiver with one prepared answer a request.
+struct Server {
+    url: String,
+    requests: Receiver<Request>,
+}
+
+/// No answer at all: the connection is closed.
+const HANG_UP: &str = "";
+/// No answer at all: the connection is kept open until the exporter closes it.
+const SILENCE: &str = "silence";
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"partialSuccess\":{}}";
+
+impl Server {
+    fn answering(answers: impl IntoIterator<Item = &'static str>) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, requests) = channel();
+        let mut answers: Vec<_> = answers.into_iter().collect();
+        answers.reverse();
+        thread::spawn(move || {
+            let mut connection = 0;
+            while !answers.is_empty() {
+                connection += 1;
+                let (stream, _) = listener.accept().unwrap();
+                converse(stream, connection, &mut answers, &sender);
+            }
+        });
+        Server { url, requests }
+    }
+
+    fn request(&self) -> Request {
+        self.requests.recv_timeout(Duration::from_secs(10)).expect("a request")
+    }
+
+    fn body(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.request().body).unwrap()
+    }
+
+    fn assert_no_more_requests(&self) {
+        assert!(self.requests.try_recv().is_err());
+    }
+}
+
+fn converse(mut stream: TcpStream, connection: usize, answers: &mut Vec<&str>, sender: &Sender<Request>) {
+    while let Some(answer) = answers.last().copied() {
+        let Some((head, body)) = read_request(&mut stream) else { return };
+        answers.pop();
+        // The test may have seen enough.
+        drop(sender.send(Request { connection, head, body }));
+        if answer == HANG_UP {
+            return;
+        }
+        if answer == SILENCE {
+            drop(stream.read(&mut [0]));
+            return;
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+    }
+}
+
+fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let (_, length) = head.split_once("Content-Length: ").unwrap();
+    let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+/// A registry with one counter.
+struct Shop {
+    registry: Registry,
+    shard: Shard,
+    hits: Counter,
+}
+
+impl Shop {
+    fn open() -> Shop {
+        let registry = Registry::new("shop");
+        let hits = registry.counter(Metric::new("hits"));
+        Shop { shard: registry.shard(), registry, hits }
+    }
+
+    fn after(&mut self, hits: u64) -> Arc<Snapshot> {
+        self.shard.add(self.hits, hits);
+        self.registry.snapshot()
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+fn failed(text: impl Into<String>) -> ExportError {
+    ExportError::Failed(text.into())
+}
+
+/// The host and port of a server, as errors name it.
+fn host(server: &Server) -> &str {
+    server.url.strip_prefix("http://").unwrap()
+}
+
+fn hits(document: &serde_json::Value) -> u64 {
+    let metric = &document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0];
+    assert_eq!(metric["name"], "hits");
+    metric["sum"]["dataPoints"][0]["asInt"].as_str().unwrap().parse().unwrap()
+}
+
+fn scratch_file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.jsonl", std::process::id()))
+}
+
+#[test]
+fn a_snapshot_is_one_request_whose_body_is_what_the_encoder_says() {
+    let server = Server::answering([OK]);
+    let snapshot = Shop::open().after(3);
+    let delivered = Otlp::http(&server.url).unwrap().export(&snapshot, soon()).unwrap();
+    let request = server.request();
+    let mut body = Vec::new();
+    Encoder::new().push_request([View::everything().show(&snapshot, None)], &mut body);
+    assert_eq!(String::from_utf8(request.body), String::from_utf8(body.clone()));
+    assert_eq!(
+        request.head,
+        format!(
+            "POST /v1/metrics HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             User-Agent: barewire/{}\r\nContent-Length: {}\r\n\r\n",
+            host(&server),
+            env!("CARGO_PKG_VERSION"),
+            body.len()
+        )
+    );
+    let bytes = (request.head.len() + body.len()) as u64;
+    assert_eq!(delivered, Delivered { points: 1, left_out: 0, bytes, encode: delivered.encode });
+}
+
+#[test]
+fn a_base_url_is_appended_to_and_a_metrics_url_is_used_as_it_stands() {
+    let base: fn(&str) -> _ = Otlp::http;
+    for (otlp, path, target) in [
+        (base, "", "/v1/metrics"),
+        (base, "/", "/v1/metrics"),
+        (base, "/api/otel/", "/api/otel/v1/metrics"),
+        (base, "/api/otel", "/api/otel/v1/metrics"),
+        (Otlp::open, "/api?key=1", "/api/v1/metrics?key=1"),
+        (Otlp::metrics_url, "", "/"),
+        (Otlp::metrics_url, "/x/", "/x/"),
+        (Otlp::metrics_url, "/v1/metrics", "/v1/metrics"),
+    ] {
+        let server = Server::answering([OK]);
+        otlp(&format!("{}{path}", server.url)).unwrap().export(&Shop::open().after(1), soon()).unwrap();
+        let head = server.request().head;
+        assert_eq!(head.split(' ').nth(1), Some(target), "{path}");
+    }
+}
+
+#[test]
+fn a_connection_is_kept() {
+    let server = Server::answering([OK, OK]);
+    let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
+    for expected in [1, 2] {
+        otlp.export(&shop.after(1), soon()).unwrap();
+        let request = server.request();
+        assert_eq!(request.connection, 1);
+        assert_eq!(hits(&serde_json::from_slice(&request.body).unwrap()), expected);
+    }
+}
+
+#[test]
+fn cumulative_data_goes_out_again_when_a_kept_connection_turns_out_stale() {
+    let server = Server::answering([OK, HANG_UP, OK]);
+    let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
+    otlp.export(&shop.after(1), soon()).unwrap();
+    otlp.export(&shop.after(1), soon()).unwrap();
+    assert_eq!([1, 2, 2], [(); 3].map(|()| hits(&server.body())));
+}
+
+#[test]
+fn a_delta_does_not_go_out_again_and_is_part_of_the_next() {
+    let server = Server::answering([OK, HANG_UP, OK, OK]);
+    let mut otlp = Otlp::http(&server.url).unwrap().view(View::everything().temporality(Temporality::Delta));
+    let mut shop = Shop::open();
+    otlp.export(&shop.after(1), soon()).unwrap();
+    otlp.export(&shop.after(2), soon()).unwrap_err();
+    otlp.export(&shop.after(4), soon()).unwrap();
+    otlp.export(&shop.after(8), soon()).unwrap();
+    assert_eq!([1, 2, 6, 8], [(); 4].map(|()| hits(&server.body())));
+}
+
+#[test]
+fn any_body_of_a_success_is_a_success() {
+    for answer in [
+        OK,
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\0",
+    ] {
+        let server = Server::answering([answer]);
+        let mut otlp = Otlp::http(&server.url).unwrap();
+        let delivered = otlp.export(&Shop::open().after(1), soon()).unwrap();
+        assert_eq!((delivered.points, delivered.left_out), (1, 0), "{answer}");
+        assert_eq!(otlp.warning(), None);
+    }
+}
+
+#[test]
+fn points_that_the_receiver_rejects_are_counted_and_not_sent_again() {
+    let server = Server::answering([
+        concat!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 71\r\n\r\n",
+            r#"{"partialSuccess":{"rejectedDataPoints":"99","errorMessage":"too old"}}"#,
+        ),
+        OK,
+    ]);
+    let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
+    let delivered = otlp.export(&shop.after(1), soon()).unwrap();
+    assert_eq!((delivered.points, delivered.left_out), (0, 1));
+    assert_eq!(otlp.warning(), Some("too old"));
+    server.request();
+    server.assert_no_more_requests();
+    assert_eq!(otlp.export(&shop.after(1), soon()).unwrap().points, 1);
+    assert_eq!(otlp.warning(), Some("too old"));
+}
+
+#[test]
+fn a_pause_that_ends_in_time_is_waited_for() {
+    let busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::answering([busy, OK]);
+    let begun = Instant::now();
+    Otlp::http(&server.url).unwrap().export(&Shop::open().after(1), soon()).unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!([1, 1], [(); 2].map(|()| hits(&server.body())));
+}
+
+#[test]
+fn a_longer_pause_is_kept_without_a_word() {
+    for status in
+        ["429 Too Many Requests", "502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"]
+    {
+        let answer = format!("HTTP/1.1 {status}\r\nRetry-After: 100\r\nContent-Length: 4\r\n\r\nbusy").leak();
+        let server = Server::answering([answer, OK]);
+        let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
+        let refused = otlp.export(&shop.after(1), soon()).unwrap_err();
+        assert_eq!(refused, failed(format!("{} answered {}: busy", host(&server), &status[..3])));
+        server.request();
+        assert_eq!(otlp.export(&shop.after(1), soon()), Err(ExportError::Throttled));
+        server.assert_no_more_requests();
+    }
+}
+
+#[test]
+fn a_refusal_names_the_receiver_and_its_reason_and_the_next_snapshot_is_sent() {
+    for (answer, expected) in [
+        ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "503"),
+        ("HTTP/1.1 301 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "301"),
+        ("HTTP/1.1 400 Bad Request\r\nRetry-After: 100\r\nContent-Length: 8\r\n\r\nbad\x07\nxyz", "400: bad"),
+    ] {
+        let server = Server::answering([answer, OK]);
+        let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
+        let refused = otlp.export(&shop.after(1), soon()).unwrap_err();
+        assert_eq!(refused.to_string().trim_end(), format!("{} answered {expected}", host(&server)));
+        otlp.export(&shop.after(1), soon()).unwrap();
+        assert_eq!([1, 2], [(); 2].map(|()| hits(&server.body())));
+    }
+}
+
+#[test]
+fn a_receiver_that_says_nothing_costs_one_deadline() {
+    let server = Server::answering([SILENCE, OK]);
+    let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let error = otlp.export(&shop.after(1), deadline).unwrap_err();
+    assert_eq!(error.to_string(), format!("timed out: {} while waiting for the response", host(&server)));
+    assert!(Instant::now() < deadline + Duration::from_secs(2));
+    otlp.export(&shop.after(1), soon()).unwrap();
+}
+
+#[test]
+fn a_receiver_that_is_not_there_is_an_error_and_may_come_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = Otlp::http(&format!("http://{address}")).unwrap().export(&Shop::open().after(1), soon());
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{address}: cannot connect: ")), "{error}");
+}
+
+#[test]
+fn a_receiver_that_does_not_speak_http_is_an_error() {
+    for answer in ["220 mail.example ESMTP\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n{"] {
+        let server = Server::answering([answer]);
+        let error = Otlp::http(&server.url).unwrap().export(&Shop::open().after(1), soon()).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{}: bad response: ", host(&server))), "{error}");
+    }
+}
+
+#[test]
+fn without_points_nothing_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut otlp = Otlp::http(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let delivered = otlp.export(&Registry::new("shop").snapshot(), soon()).unwrap();
+    assert_eq!(delivered, Delivered { encode: delivered.encode, ..Delivered::default() });
+    assert!(listener.accept().is_err());
+}
+
+#[test]
+fn each_view_is_an_entry_of_the_same_request() {
+    let server = Server::answering([OK]);
+    let mut otlp = Otlp::http(&server.url)
+        .unwrap()
+        .view(View::everything())
+        .view(View::table([Rule::new("all", "hits")]).scope("other", ""));
+    assert_eq!(otlp.export(&Shop::open().after(1), soon()).unwrap().points, 2);
+    let document = server.body();
+    let names = document["resourceMetrics"].as_array().unwrap().iter().map(|entry| {
+        let scope = &entry["scopeMetrics"][0];
+        (scope["scope"]["name"].as_str(), scope["metrics"][0]["name"].as_str().unwrap())
+    });
+    assert_eq!(names.collect::<Vec<_>>(), [(None, "hits"), (Some("other"), "all")]);
+}
+
+#[test]
+fn headers_are_sent_once_and_the_bodys_own_are_refused() {
+    let server = Server::answering([OK]);
+    let otlp = Otlp::http(&server.url).unwrap();
+    let otlp = otlp.header("X-Api-Key", "old").unwrap().header("x-api-key", "new").unwrap();
+    let mut otlp = otlp.header("user-agent", "mine").unwrap();
+    otlp.export(&Shop::open().after(1), soon()).unwrap();
+    let head = server.request().head;
+    assert!(
+        head.contains("\r\nContent-Type: application/json\r\nx-api-key: new\r\nuser-agent: mine\r\n"),
+        "{head}"
+    );
+    assert_eq!(head.matches("gent: ").count() + head.to_lowercase().matches("x-api-key").count(), 2);
+    let error = Otlp::http(&server.url).unwrap().header("X", "secret\r\nY: z").unwrap_err();
+    let expected = "otlp: the value of header 'X' has a control character (\\r): remove it";
+    assert_eq!(error.to_string(), expected);
+    for own in ["Content-Type", "content-encoding"] {
+        let error = Otlp::http(&server.url).unwrap().header(own, "x").unwrap_err();
+        assert_eq!(error.to_string(), format!("otlp: header '{own}' is set by the exporter: leave it out"));
+    }
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_compressed_request_says_so_and_unpacks_to_the_same() {
+    let server = Server::answering([OK, OK]);
+    let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap().gzip().gzip(), Shop::open());
+    for expected in [1, 2] {
+        otlp.export(&shop.after(1), soon()).unwrap();
+        let request = server.request();
+        assert!(request.head.contains("\r\nContent-Encoding: gzip\r\n"));
+        assert_eq!(request.head.matches("Content-Encoding").count(), 1);
+        let body = flate2::read::GzDecoder::new(&request.body[..]);
+        assert_eq!(hits(&serde_json::from_reader(body).unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_file_is_of_one_run_and_has_one_document_a_line() {
+    let path = scratch_file("run");
+    let destination = format!("file:{}", path.display());
+    for run in 1..=2 {
+        let (mut otlp, mut shop) = (Otlp::open(&destination).unwrap(), Shop::open());
+        let bytes: u64 = (0..3).map(|_| otlp.export(&shop.after(run), soon()).unwrap().bytes).sum();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with('\n'));
+        assert_eq!(text.len() as u64, bytes);
+        let lines = text.lines().map(|line| hits(&serde_json::from_str(line).unwrap()));
+        assert_eq!(lines.collect::<Vec<_>>(), [run, 2 * run, 3 * run]);
+    }
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
+    let nowhere = scratch_file("nowhere").join("x");
+    for (destination, expected) in [
+        ("127.0.0.1:4318", "otlp destination: the url has to begin with http:// or https://".to_owned()),
+        ("http://h/a b", "otlp destination: the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
+        ("https://h", "otlp destination: h:443: https is not supported yet: use http".to_owned()),
+        ("file:", "otlp destination: 'file:' has no path: write it as file:PATH".to_owned()),
+        (
+            &format!("file:{}", nowhere.display()),
+            format!(
+                "otlp destination: cannot create '{}': No such file or directory (os error 2): name a file that can be written",
+                nowhere.display()
+            ),
+        ),
+    ] {
+        assert_eq!(Otlp::open(destination).unwrap_err().to_string(), expected);
+    }
+    let error = Otlp::stdout().header("a", "b").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "otlp: header 'a' has no meaning for a file: leave it out, or send to a url"
+    );
+}
+
+#[test]
+fn debug_shows_where_and_no_secret() {
+    let otlp = Otlp::http("http://h:1/a?token=secret").unwrap();
+    assert_eq!(format!("{otlp:?}"), "Otlp(http://h:1/a/v1/metrics?…)");
+    assert_eq!(format!("{:?}", Otlp::stdout()), "Otlp(standard output)");
+}
