@@ -13,7 +13,7 @@
 //!   took_seconds_count{route="/"} 144320             ┘
 //! ```
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 use barewire::{
     Metric,
@@ -104,7 +104,7 @@ impl Encoder {
     ///
     /// Frames are expected to be those of the last call with points appended, as a view fills them. With any
     /// others the page is right all the same, but everything is rendered anew.
-    pub fn push(&mut self, frames: &[Frame], out: &mut Vec<u8>) -> Encoded {
+    pub fn push(&mut self, frames: &[impl Borrow<Frame>], out: &mut Vec<u8>) -> Encoded {
         if !self.knows(frames) {
             *self = Encoder::new(self.format);
         }
@@ -119,19 +119,22 @@ impl Encoder {
     }
 
     /// Whether every known point is still where it was.
-    fn knows(&self, frames: &[Frame]) -> bool {
+    fn knows(&self, frames: &[impl Borrow<Frame>]) -> bool {
         self.known.len() <= frames.len()
             && self.known.iter().zip(frames).all(|(known, frame)| {
-                known.len() <= frame.points.len()
-                    && known.iter().zip(&frame.points).all(|(known, point)| Arc::ptr_eq(known, &point.metric))
+                let points = &frame.borrow().points;
+                known.len() <= points.len()
+                    && known.iter().zip(points).all(|(known, point)| Arc::ptr_eq(known, &point.metric))
             })
     }
 
     /// Gives points a place as soon as they have a value.
-    fn adopt(&mut self, frames: &[Frame]) {
+    fn adopt(&mut self, frames: &[impl Borrow<Frame>]) {
         let Encoder { known, waiting, refused, families, .. } = self;
         known.resize_with(frames.len(), Vec::new);
-        for (frame, (known, points)) in known.iter_mut().zip(frames.iter().map(|f| &f.points)).enumerate() {
+        for (frame, (known, points)) in
+            known.iter_mut().zip(frames.iter().map(|f| &f.borrow().points)).enumerate()
+        {
             waiting.extend((known.len()..points.len()).map(|point| Place { frame, point }));
             known.extend(points[known.len()..].iter().map(|point| Arc::clone(&point.metric)));
         }
@@ -144,14 +147,14 @@ impl Encoder {
         });
     }
 
-    fn push_families(&mut self, frames: &[Frame], out: &mut Vec<u8>) -> Encoded {
+    fn push_families(&mut self, frames: &[impl Borrow<Frame>], out: &mut Vec<u8>) -> Encoded {
         let mut encoded = Encoded::default();
         for family in self.families.in_order() {
             let head_at = out.len();
             out.extend_from_slice(&family.head);
             let samples_at = out.len();
             for series in &mut family.series {
-                let frame = &frames[series.place.frame];
+                let frame = frames[series.place.frame].borrow();
                 let value = &frame.points[series.place.point].value;
                 let is_delta = frame.temporality == Temporality::Delta;
                 match push_series(out, self.format, &mut series.text, value, is_delta) {
@@ -314,8 +317,8 @@ fn push_rest(
 
 impl Place {
     /// The kind of the family that shows the point, if it has a value.
-    fn kind_in(self, frames: &[Frame]) -> Option<Kind> {
-        match frames[self.frame].points[self.point].value {
+    fn kind_in(self, frames: &[impl Borrow<Frame>]) -> Option<Kind> {
+        match frames[self.frame].borrow().points[self.point].value {
             Value::Absent => None,
             Value::Gauge(_) => Some(Kind::Gauge),
             Value::Counter(_) => Some(Kind::Counter),

@@ -2,9 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
+mod connection;
 mod encode;
+mod exporter;
 mod family;
 mod name;
+mod server;
 
 pub use encode::{Encoded, Encoder, Format};
+pub use exporter::PromText;
 pub use name::Escaping;
