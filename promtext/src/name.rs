@@ -69,16 +69,15 @@ pub(crate) fn has_suffix(name: &str, suffix: &str) -> bool {
     name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('_'))
 }
 
-/// A label's name: `[a-zA-Z_][a-zA-Z0-9_]*`, and none that Prometheus gives a meaning of its own: `__name__`
-/// always, `le` on a histogram. Those get the prefix that Prometheus itself uses on a collision.
+/// A label's name: `[a-zA-Z_][a-zA-Z0-9_]*`, and none that Prometheus keeps for itself: `__` and anything behind
+/// it, and `le` on a histogram. Those get the prefix that Prometheus itself uses on a collision.
 pub(crate) fn label(key: &str, is_histogram: bool) -> String {
     let name = Escaping::Underscores.escape(key).replace(':', "_");
-    match name.as_str() {
-        "" => "_".to_owned(),
-        "__name__" => "exported___name__".to_owned(),
-        "le" if is_histogram => "exported_le".to_owned(),
-        _ => name,
+    if name.is_empty() {
+        return "_".to_owned();
     }
+    let is_reserved = name.starts_with("__") || (is_histogram && name == "le");
+    if is_reserved { format!("exported_{name}") } else { name }
 }
 
 /// The word that a unit adds to a name; empty if none.
@@ -261,6 +260,8 @@ mod tests {
             ("", "_"),
             ("__name__", "exported___name__"),
             ("..name..", "exported___name__"),
+            ("__", "exported___"),
+            ("_a", "_a"),
             ("le", "exported_le"),
         ] {
             assert_eq!(label(key, true), expected);

@@ -5,12 +5,9 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use barewire::{
-    Metric, Unit,
-    view::{Exponential, ExponentialBuckets, Frame, Number, Point, Value},
-};
+use barewire::view::{Frame, Point, Value};
 use barewire_promtext::{Encoder, Format};
-use common::{explicit, frame, page, point};
+use common::{frame, hostile::any_point, page};
 use proptest::prelude::*;
 
 proptest! {
@@ -52,46 +49,6 @@ proptest! {
 fn frames(points: &[Point], split: usize) -> [Frame; 2] {
     let (left, right) = points.split_at(split.min(points.len()));
     [frame(left.to_vec()), frame(right.to_vec())]
-}
-
-fn any_point() -> impl Strategy<Value = Point> {
-    let name = prop_oneof!["[ab]", "[ab](_total|_sum|_bucket|_seconds|_created)", "\\PC{0,3}", ".{0,4}"];
-    let key = prop_oneof!["[ab]", "le", "__name__", ".{0,3}"];
-    let labels =
-        prop::collection::vec((key, prop_oneof!["", "[xy]", "(?s).{0,5}", "[\\\\\"\n,={}]{1,4}"]), 0..3);
-    let unit = prop_oneof![
-        Just(Unit::None),
-        Just(Unit::One),
-        Just(Unit::Seconds),
-        "(?s).{0,4}".prop_map(|symbol| Unit::Other(symbol.into())),
-    ];
-    (name, labels, unit, "(?s).{0,5}", any_value()).prop_map(|(name, labels, unit, help, value)| {
-        let metric = Metric::new(name).unit(unit).help(help);
-        point(labels.into_iter().fold(metric, |metric, (key, value)| metric.label(key, value)), value)
-    })
-}
-
-fn any_value() -> impl Strategy<Value = Value> {
-    let float = || any::<u64>().prop_map(|bits| Number::Float(f64::from_bits(bits)));
-    let number =
-        move || prop_oneof![any::<i64>().prop_map(Number::Int), (0..9_i64).prop_map(Number::Int), float()];
-    let buckets = || {
-        (-20..20_i32, prop::collection::vec(0..3_u64, 0..4))
-            .prop_map(|(offset, counts)| ExponentialBuckets { offset, counts })
-    };
-    let exponential = (-3..9_i32, 0..3_u64, buckets(), buckets(), number());
-    let bounds = prop::collection::vec(prop_oneof![0.0..9.0, any::<f64>()], 0..3);
-    prop_oneof![
-        Just(Value::Absent),
-        number().prop_map(Value::Gauge),
-        number().prop_map(Value::Counter),
-        (bounds, prop::collection::vec(0..9_u64, 1..4), number())
-            .prop_map(|(bounds, counts, sum)| explicit(&bounds, &counts, sum)),
-        exponential.prop_map(|(scale, zero_count, positive, negative, sum)| {
-            let (min, max) = (None, None);
-            Value::ExponentialHistogram(Exponential { scale, zero_count, positive, negative, sum, min, max })
-        }),
-    ]
 }
 
 /// What a reader makes of a page. It panics where the text breaks a rule of its format.
@@ -215,7 +172,7 @@ impl Sample {
         let mut rest = &line[name_len..];
         while let Some(label) = rest.strip_prefix(['{', ',']) {
             let (name, value) = label.split_once("=\"").expect("a label");
-            assert!(is_name(name) && !name.contains(':') && name != "__name__", "{name}");
+            assert!(is_name(name) && !name.contains(':') && !name.starts_with("__"), "{name}");
             let (text, after) = unquote(value);
             assert!(labels.insert(name.to_owned(), text).is_none(), "{name} stands twice");
             rest = after.strip_prefix('}').unwrap_or(after);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+pub(crate) mod hostile;
+
 use barewire::{
     Metric,
     view::{Explicit, Frame, Number, Point, Value},
