@@ -17,11 +17,13 @@ use std::{borrow::Borrow, sync::Arc};
 
 use barewire::{
     Metric,
-    view::{Explicit, Exponential, Frame, Number, Temporality, Value},
-    wire::text::{push_decimal, push_f64, push_i64, push_u64},
+    view::{Frame, Value},
 };
 
-use crate::family::{Families, HistogramText, Kind, Place, SeriesText, push_bound};
+use crate::{
+    family::{Families, Kind, Place},
+    lines::{Lines, Pushed},
+};
 
 /// A text format that Prometheus scrapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -153,11 +155,11 @@ impl Encoder {
             let head_at = out.len();
             out.extend_from_slice(&family.head);
             let samples_at = out.len();
+            let mut lines = Lines { out, format: self.format, texts: &family.texts };
             for series in &mut family.series {
                 let frame = frames[series.place.frame].borrow();
                 let value = &frame.points[series.place.point].value;
-                let is_delta = frame.temporality == Temporality::Delta;
-                match push_series(out, self.format, &mut series.text, value, is_delta) {
+                match lines.push(&mut series.text, value, frame.temporality) {
                     Pushed::Shown => encoded.points += 1,
                     Pushed::LeftOut => encoded.left_out += 1,
                     Pushed::Absent => {}
@@ -169,150 +171,6 @@ impl Encoder {
         }
         encoded
     }
-}
-
-enum Pushed {
-    Shown,
-    LeftOut,
-    Absent,
-}
-
-fn push_series(
-    out: &mut Vec<u8>,
-    format: Format,
-    text: &mut SeriesText,
-    value: &Value,
-    is_delta: bool,
-) -> Pushed {
-    let start = out.len();
-    let shown = match (text, value) {
-        (_, Value::Absent) => return Pushed::Absent,
-        (SeriesText::Gauge(text), Value::Gauge(number)) => push_sample(out, format, text, *number),
-        (SeriesText::Counter(text), Value::Counter(number)) if !is_delta && is_count(*number) => {
-            push_sample(out, format, text, *number)
-        }
-        (SeriesText::Histogram(text), Value::Histogram(histogram)) if !is_delta => {
-            push_explicit(out, format, text, histogram).is_some()
-        }
-        (SeriesText::Histogram(text), Value::ExponentialHistogram(histogram)) if !is_delta => {
-            push_exponential(out, format, text, histogram).is_some()
-        }
-        _ => false,
-    };
-    if shown {
-        return Pushed::Shown;
-    }
-    out.truncate(start);
-    Pushed::LeftOut
-}
-
-fn is_count(number: Number) -> bool {
-    match number {
-        Number::Int(int) => int >= 0,
-        Number::Float(float) => float >= 0.0,
-        Number::Decimal { .. } => true,
-    }
-}
-
-fn push_sample(out: &mut Vec<u8>, format: Format, text: &[u8], number: Number) -> bool {
-    out.extend_from_slice(text);
-    push_number(out, format, number);
-    out.push(b'\n');
-    true
-}
-
-fn push_number(out: &mut Vec<u8>, format: Format, number: Number) {
-    let start = out.len();
-    match number {
-        Number::Int(int) => push_i64(out, int),
-        Number::Decimal { digits, decimals } => push_decimal(out, digits, decimals),
-        Number::Float(float) if float.is_finite() => push_f64(out, float),
-        Number::Float(float) if float.is_nan() => return out.extend_from_slice(b"NaN"),
-        Number::Float(float) => return out.extend_from_slice(if float > 0.0 { b"+Inf" } else { b"-Inf" }),
-    }
-    if format == Format::OpenMetrics && !out[start..].iter().any(|b| matches!(b, b'.' | b'e')) {
-        out.extend_from_slice(b".0");
-    }
-}
-
-/// Nothing, and half a histogram in `out`, if the format cannot carry it.
-fn push_explicit(
-    out: &mut Vec<u8>,
-    format: Format,
-    text: &mut HistogramText,
-    histogram: &Explicit,
-) -> Option<()> {
-    let (&above, counts) = histogram.counts.split_last()?;
-    let buckets = text.buckets(&histogram.bounds, format)?;
-    if counts.len() != histogram.bounds.len() {
-        return None;
-    }
-    let mut count = 0_u64;
-    for (bucket, &in_bucket) in buckets.texts().zip(counts) {
-        count = count.checked_add(in_bucket)?;
-        out.extend_from_slice(bucket);
-        push_u64(out, count);
-        out.push(b'\n');
-    }
-    let lowest = histogram.bounds.first().copied();
-    push_rest(out, format, text, lowest, count.checked_add(above)?, histogram.sum);
-    Some(())
-}
-
-/// Nothing, and half a histogram in `out`, if the format cannot carry it.
-fn push_exponential(
-    out: &mut Vec<u8>,
-    format: Format,
-    text: &HistogramText,
-    histogram: &Exponential,
-) -> Option<()> {
-    let step = f64::exp2(-f64::from(histogram.scale));
-    let power = |offset: i32, index: usize| f64::exp2((f64::from(offset) + index as f64) * step);
-    let negative = histogram.negative.counts.iter().enumerate().rev();
-    let negative = negative.map(|(index, &count)| (-power(histogram.negative.offset, index), count));
-    let positive = histogram.positive.counts.iter().enumerate();
-    let positive = positive.map(|(index, &count)| (power(histogram.positive.offset, index + 1), count));
-    let buckets = negative.chain([(0.0, histogram.zero_count)]).chain(positive);
-
-    let mut lowest = None;
-    let (mut count, mut below) = (0_u64, f64::NEG_INFINITY);
-    for (bound, in_bucket) in buckets.filter(|&(_, in_bucket)| in_bucket > 0) {
-        if !bound.is_finite() || bound <= below {
-            return None;
-        }
-        below = bound;
-        lowest.get_or_insert(bound);
-        count = count.checked_add(in_bucket)?;
-        out.extend_from_slice(&text.bucket);
-        push_bound(out, format, bound);
-        out.extend_from_slice(b"\"} ");
-        push_u64(out, count);
-        out.push(b'\n');
-    }
-    push_rest(out, format, text, lowest, count, histogram.sum);
-    Some(())
-}
-
-/// The bucket without a bound, the sum and the count.
-fn push_rest(
-    out: &mut Vec<u8>,
-    format: Format,
-    text: &HistogramText,
-    lowest: Option<f64>,
-    count: u64,
-    sum: Number,
-) {
-    out.extend_from_slice(&text.bucket);
-    out.extend_from_slice(b"+Inf\"} ");
-    push_u64(out, count);
-    out.push(b'\n');
-    if format == Format::OpenMetrics && (lowest.is_some_and(|bound| bound < 0.0) || !is_count(sum)) {
-        return;
-    }
-    push_sample(out, format, &text.sum, sum);
-    out.extend_from_slice(&text.count);
-    push_u64(out, count);
-    out.push(b'\n');
 }
 
 impl Place {

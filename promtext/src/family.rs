@@ -11,6 +11,7 @@ use barewire::{Metric, wire::text::push_escaped};
 use crate::{
     encode::Format,
     name::{self, TOTAL},
+    texts::{Span, Texts},
 };
 
 /// Where a point is found, in every tick.
@@ -34,6 +35,8 @@ pub(crate) struct Family {
     kind: Kind,
     /// `# HELP`, `# TYPE` and `# UNIT`.
     pub(crate) head: Vec<u8>,
+    /// Of all series.
+    pub(crate) texts: Texts,
     pub(crate) series: Vec<Series>,
 }
 
@@ -47,9 +50,9 @@ pub(crate) struct Series {
 #[derive(Debug)]
 pub(crate) enum SeriesText {
     /// `m{l="v"} `
-    Gauge(Box<[u8]>),
+    Gauge(Span),
     /// `m_total{l="v"} `
-    Counter(Box<[u8]>),
+    Counter(Span),
     Histogram(Box<HistogramText>),
 }
 
@@ -57,11 +60,21 @@ pub(crate) enum SeriesText {
 pub(crate) struct HistogramText {
     /// `m_bucket{l="v",le="`
     pub(crate) bucket: Vec<u8>,
+    /// `m_bucket{l="v",le="+Inf"} `
+    pub(crate) last: Span,
     /// `m_sum{l="v"} `
-    pub(crate) sum: Vec<u8>,
+    pub(crate) sum: Span,
     /// `m_count{l="v"} `
-    pub(crate) count: Vec<u8>,
+    pub(crate) count: Span,
     below: Option<Buckets>,
+}
+
+/// The text of each bucket that has a bound, such as `m_bucket{l="v",le="0.005"} `.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    bounds: Arc<[f64]>,
+    pub(crate) texts: Texts,
+    pub(crate) spans: Vec<Span>,
 }
 
 /// Families in order of first appearance, and what keeps them apart.
@@ -92,7 +105,8 @@ impl Families {
         if !self.identities.insert(identity(&family.name, &labels)) {
             return false;
         }
-        family.series.push(Series { place, text: SeriesText::new(&family.name, kind, &labels, self.format) });
+        let text = SeriesText::new(&mut family.texts, &family.name, kind, &labels, self.format);
+        family.series.push(Series { place, text });
         true
     }
 
@@ -119,7 +133,7 @@ impl Families {
         let at = self.families.len();
         self.names.extend(names.into_iter().map(|name| (name, at)));
         let head = head(&name, metric, kind, self.format);
-        self.families.push(Family { name, kind, head, series: Vec::new() });
+        self.families.push(Family { name, kind, head, texts: Texts::default(), series: Vec::new() });
         Some(at)
     }
 }
@@ -202,17 +216,24 @@ fn push_labels(out: &mut Vec<u8>, labels: &[(String, Vec<u8>)]) {
 }
 
 impl SeriesText {
-    fn new(family: &str, kind: Kind, labels: &[(String, Vec<u8>)], format: Format) -> Self {
+    fn new(
+        texts: &mut Texts,
+        family: &str,
+        kind: Kind,
+        labels: &[(String, Vec<u8>)],
+        format: Format,
+    ) -> Self {
+        let mut sample = |suffix| texts.add(&sample(family, suffix, labels));
         match (kind, format) {
-            (Kind::Gauge, _) => SeriesText::Gauge(sample(family, "", labels).into()),
-            (Kind::Counter, Format::Text004) => SeriesText::Counter(sample(family, "", labels).into()),
-            (Kind::Counter, Format::OpenMetrics) => SeriesText::Counter(sample(family, TOTAL, labels).into()),
-            (Kind::Histogram, _) => SeriesText::Histogram(Box::new(HistogramText {
-                bucket: bucket(family, labels),
-                sum: sample(family, "_sum", labels),
-                count: sample(family, "_count", labels),
-                below: None,
-            })),
+            (Kind::Gauge, _) => SeriesText::Gauge(sample("")),
+            (Kind::Counter, Format::Text004) => SeriesText::Counter(sample("")),
+            (Kind::Counter, Format::OpenMetrics) => SeriesText::Counter(sample(TOTAL)),
+            (Kind::Histogram, _) => {
+                let (sum, count) = (sample("_sum"), sample("_count"));
+                let bucket = bucket(family, labels);
+                let last = texts.add(&[&bucket, &b"+Inf\"} "[..]].concat());
+                SeriesText::Histogram(Box::new(HistogramText { bucket, last, sum, count, below: None }))
+            }
         }
     }
 }
@@ -235,14 +256,6 @@ fn bucket(family: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
     text
 }
 
-/// The text of each bucket that has a bound, such as `m_bucket{l="v",le="0.005"} `.
-#[derive(Debug)]
-pub(crate) struct Buckets {
-    bounds: Arc<[f64]>,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
 impl HistogramText {
     /// The texts of the buckets below `bounds`; nothing unless those are finite and strictly increasing.
     ///
@@ -263,20 +276,15 @@ impl Buckets {
         if !increasing || !bounds.iter().all(|bound| bound.is_finite()) {
             return None;
         }
-        let (mut text, mut ends) = (Vec::new(), Vec::with_capacity(bounds.len()));
-        for &bound in bounds.iter() {
-            text.extend_from_slice(bucket);
+        let mut texts = Texts::default();
+        let spans = bounds.iter().map(|&bound| {
+            let mut text = bucket.to_vec();
             push_bound(&mut text, format, bound);
             text.extend_from_slice(b"\"} ");
-            ends.push(text.len());
-        }
-        Some(Buckets { bounds: Arc::clone(bounds), text, ends })
-    }
-
-    /// One text a bucket, in order.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
+            texts.add(&text)
+        });
+        let spans = spans.collect();
+        Some(Buckets { bounds: Arc::clone(bounds), texts, spans })
     }
 }
 

@@ -7,8 +7,10 @@ mod connection;
 mod encode;
 mod exporter;
 mod family;
+mod lines;
 mod name;
 mod server;
+mod texts;
 
 pub use encode::{Encoded, Encoder, Format};
 pub use exporter::PromText;
