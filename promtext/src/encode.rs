@@ -1,7 +1,8 @@
 //! Points in, the page of a scrape out.
 //!
-//! [`Encoder`] renders what never changes, which is nearly everything, when a series appears; a tick copies it and
-//! writes digits.
+//! [`Encoder`] renders what never changes, which is nearly everything, when a series appears. A tick goes through the
+//! points once, in their order: each copies its text and writes its digits to the lines of its family. The page is
+//! the families, one after another.
 //!
 //! ```text
 //!   # HELP took_seconds How long it took.            ┐ head: once a family
@@ -13,16 +14,16 @@
 //!   took_seconds_count{route="/"} 144320             ┘
 //! ```
 
-use std::{borrow::Borrow, sync::Arc};
+use std::sync::Arc;
 
 use barewire::{
     Metric,
-    view::{Frame, Value},
+    view::{Frame, Point},
 };
 
 use crate::{
-    family::{Families, Kind, Place},
-    lines::{Lines, Pushed},
+    family::{Families, Place},
+    lines::Pushed,
 };
 
 /// A text format that Prometheus scrapes.
@@ -86,101 +87,83 @@ pub struct Encoded {
 #[derive(Debug)]
 pub struct Encoder {
     format: Format,
-    /// The metric at each index of each frame; holding them is what makes their addresses unique.
-    known: Vec<Vec<Arc<Metric>>>,
-    /// Points that had no value yet, so that their kind is not known.
-    waiting: Vec<Place>,
-    /// Points that have no place on the page.
-    refused: Vec<Place>,
+    /// One for each point of each frame.
+    slots: Vec<Vec<Slot>>,
     families: Families,
+}
+
+/// What is known of the point at one index.
+#[derive(Debug)]
+struct Slot {
+    /// Holding it is what makes its address unique.
+    metric: Arc<Metric>,
+    place: Place,
 }
 
 impl Encoder {
     /// An encoder that has seen nothing yet.
     pub fn new(format: Format) -> Self {
-        let families = Families::new(format);
-        Encoder { format, known: Vec::new(), waiting: Vec::new(), refused: Vec::new(), families }
+        Encoder { format, slots: Vec::new(), families: Families::new(format) }
     }
 
     /// Appends one whole page that shows the points of all `frames`.
     ///
     /// Frames are expected to be those of the last call with points appended, as a view fills them. With any
     /// others the page is right all the same, but everything is rendered anew.
-    pub fn push(&mut self, frames: &[impl Borrow<Frame>], out: &mut Vec<u8>) -> Encoded {
-        if !self.knows(frames) {
+    pub fn push<'a>(
+        &mut self,
+        frames: impl IntoIterator<Item = &'a Frame> + Clone,
+        out: &mut Vec<u8>,
+    ) -> Encoded {
+        let encoded = self.fill(frames.clone()).unwrap_or_else(|| {
             *self = Encoder::new(self.format);
-        }
-        self.adopt(frames);
-        let mut encoded = self.push_families(frames, out);
-        encoded.left_out +=
-            self.refused.iter().filter(|place| place.kind_in(frames).is_some()).count() as u64;
+            self.fill(frames).expect("an encoder that knows no point takes any")
+        });
+        self.families.push(out);
         if self.format == Format::OpenMetrics {
             out.extend_from_slice(b"# EOF\n");
         }
         encoded
     }
 
-    /// Whether every known point is still where it was.
-    fn knows(&self, frames: &[impl Borrow<Frame>]) -> bool {
-        self.known.len() <= frames.len()
-            && self.known.iter().zip(frames).all(|(known, frame)| {
-                let points = &frame.borrow().points;
-                known.len() <= points.len()
-                    && known.iter().zip(points).all(|(known, point)| Arc::ptr_eq(known, &point.metric))
-            })
-    }
-
-    /// Gives points a place as soon as they have a value.
-    fn adopt(&mut self, frames: &[impl Borrow<Frame>]) {
-        let Encoder { known, waiting, refused, families, .. } = self;
-        known.resize_with(frames.len(), Vec::new);
-        for (frame, (known, points)) in
-            known.iter_mut().zip(frames.iter().map(|f| &f.borrow().points)).enumerate()
-        {
-            waiting.extend((known.len()..points.len()).map(|point| Place { frame, point }));
-            known.extend(points[known.len()..].iter().map(|point| Arc::clone(&point.metric)));
-        }
-        waiting.retain(|&place| {
-            let Some(kind) = place.kind_in(frames) else { return true };
-            if !families.insert(place, &known[place.frame][place.point], kind) {
-                refused.push(place);
-            }
-            false
-        });
-    }
-
-    fn push_families(&mut self, frames: &[impl Borrow<Frame>], out: &mut Vec<u8>) -> Encoded {
+    /// Hands every value to its family; nothing if a known point is not where it was.
+    fn fill<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Option<Encoded> {
+        self.families.clear();
         let mut encoded = Encoded::default();
-        for family in self.families.in_order() {
-            let head_at = out.len();
-            out.extend_from_slice(&family.head);
-            let samples_at = out.len();
-            let mut lines = Lines { out, format: self.format, texts: &family.texts };
-            for series in &mut family.series {
-                let frame = frames[series.place.frame].borrow();
-                let value = &frame.points[series.place.point].value;
-                match lines.push(&mut series.text, value, frame.temporality) {
-                    Pushed::Shown => encoded.points += 1,
-                    Pushed::LeftOut => encoded.left_out += 1,
-                    Pushed::Absent => {}
-                }
+        let mut filled = 0;
+        for frame in frames {
+            if filled == self.slots.len() {
+                self.slots.push(Vec::new());
             }
-            if out.len() == samples_at {
-                out.truncate(head_at);
+            self.fill_from(filled, frame, &mut encoded)?;
+            filled += 1;
+        }
+        (filled == self.slots.len()).then_some(encoded)
+    }
+
+    fn fill_from(&mut self, at: usize, frame: &Frame, encoded: &mut Encoded) -> Option<()> {
+        let Encoder { slots, families, .. } = self;
+        let slots = &mut slots[at];
+        slots.extend(frame.points.get(slots.len()..)?.iter().map(Slot::new));
+        for (slot, point) in slots.iter_mut().zip(&frame.points) {
+            if !Arc::ptr_eq(&slot.metric, &point.metric) {
+                return None;
+            }
+            if matches!(slot.place, Place::Unknown) {
+                slot.place = families.place(&slot.metric, &point.value);
+            }
+            match families.push_value(&mut slot.place, &point.value, frame.temporality) {
+                Pushed::Shown => encoded.points += 1,
+                Pushed::LeftOut => encoded.left_out += 1,
+                Pushed::Absent => {}
             }
         }
-        encoded
+        Some(())
     }
 }
 
-impl Place {
-    /// The kind of the family that shows the point, if it has a value.
-    fn kind_in(self, frames: &[impl Borrow<Frame>]) -> Option<Kind> {
-        match frames[self.frame].borrow().points[self.point].value {
-            Value::Absent => None,
-            Value::Gauge(_) => Some(Kind::Gauge),
-            Value::Counter(_) => Some(Kind::Counter),
-            Value::Histogram(_) | Value::ExponentialHistogram(_) => Some(Kind::Histogram),
-        }
+impl Slot {
+    fn new(point: &Point) -> Self {
+        Slot { metric: Arc::clone(&point.metric), place: Place::Unknown }
     }
 }

@@ -162,7 +162,7 @@ impl Renderer {
         }
         let page = Arc::get_mut(&mut self.page).expect("nobody else has it");
         page.bytes.clear();
-        page.encoded = self.encoder.push(&frames, &mut page.bytes);
+        page.encoded = self.encoder.push(frames, &mut page.bytes);
         self.shared.desk.lock().taken.encode += began.elapsed();
     }
 }

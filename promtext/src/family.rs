@@ -6,23 +6,21 @@ use std::{
     sync::Arc,
 };
 
-use barewire::{Metric, wire::text::push_escaped};
+use barewire::{
+    Metric,
+    view::{Temporality, Value},
+    wire::text::push_escaped,
+};
 
 use crate::{
     encode::Format,
+    lines::{Lines, Pushed},
     name::{self, TOTAL},
     texts::{Span, Texts},
 };
 
-/// Where a point is found, in every tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) frame: usize,
-    pub(crate) point: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+enum Kind {
     Gauge,
     Counter,
     Histogram,
@@ -30,20 +28,23 @@ pub(crate) enum Kind {
 
 /// Series of one name and kind.
 #[derive(Debug)]
-pub(crate) struct Family {
+struct Family {
     name: String,
     kind: Kind,
     /// `# HELP`, `# TYPE` and `# UNIT`.
-    pub(crate) head: Vec<u8>,
-    /// Of all series.
-    pub(crate) texts: Texts,
-    pub(crate) series: Vec<Series>,
+    head: Vec<u8>,
+    /// Those of this page, from one point after another.
+    lines: Vec<u8>,
 }
 
+/// Where a point is shown.
 #[derive(Debug)]
-pub(crate) struct Series {
-    pub(crate) place: Place,
-    pub(crate) text: SeriesText,
+pub(crate) enum Place {
+    /// It had no value yet, so that its kind is not known.
+    Unknown,
+    /// There is none for it.
+    Nowhere,
+    Family(usize, SeriesText),
 }
 
 /// Everything of a series' lines that stands before the digits.
@@ -82,6 +83,8 @@ pub(crate) struct Buckets {
 pub(crate) struct Families {
     format: Format,
     families: Vec<Family>,
+    /// Of all series but for their buckets.
+    texts: Texts,
     /// Every name that a family or one of its samples has, and whose it is.
     names: HashMap<String, usize>,
     /// Every series, as Prometheus tells them apart.
@@ -90,24 +93,60 @@ pub(crate) struct Families {
 
 impl Families {
     pub(crate) fn new(format: Format) -> Self {
-        Families { format, families: Vec::new(), names: HashMap::new(), identities: HashSet::new() }
-    }
-
-    pub(crate) fn in_order(&mut self) -> impl Iterator<Item = &mut Family> {
-        self.families.iter_mut()
-    }
-
-    /// Gives a series its place on the page, and says whether there is one.
-    pub(crate) fn insert(&mut self, place: Place, metric: &Metric, kind: Kind) -> bool {
-        let Some(at) = self.family_of(metric, kind) else { return false };
-        let family = &mut self.families[at];
-        let labels = labels_of(metric, kind);
-        if !self.identities.insert(identity(&family.name, &labels)) {
-            return false;
+        Families {
+            format,
+            families: Vec::new(),
+            texts: Texts::default(),
+            names: HashMap::new(),
+            identities: HashSet::new(),
         }
-        let text = SeriesText::new(&mut family.texts, &family.name, kind, &labels, self.format);
-        family.series.push(Series { place, text });
-        true
+    }
+
+    /// Takes away all lines.
+    pub(crate) fn clear(&mut self) {
+        self.families.iter_mut().for_each(|family| family.lines.clear());
+    }
+
+    /// Appends the families that have lines.
+    pub(crate) fn push(&self, out: &mut Vec<u8>) {
+        for family in self.families.iter().filter(|family| !family.lines.is_empty()) {
+            out.extend_from_slice(&family.head);
+            out.extend_from_slice(&family.lines);
+        }
+    }
+
+    /// Appends the lines of a point to those of its family.
+    pub(crate) fn push_value(
+        &mut self,
+        place: &mut Place,
+        value: &Value,
+        temporality: Temporality,
+    ) -> Pushed {
+        match (place, value) {
+            (_, Value::Absent) => Pushed::Absent,
+            (Place::Family(at, text), value) => {
+                let out = &mut self.families[*at].lines;
+                Lines { out, format: self.format, texts: &self.texts }.push(text, value, temporality)
+            }
+            _ => Pushed::LeftOut,
+        }
+    }
+
+    /// Gives a point its place, by its first value.
+    pub(crate) fn place(&mut self, metric: &Metric, value: &Value) -> Place {
+        let kind = match value {
+            Value::Absent => return Place::Unknown,
+            Value::Gauge(_) => Kind::Gauge,
+            Value::Counter(_) => Kind::Counter,
+            Value::Histogram(_) | Value::ExponentialHistogram(_) => Kind::Histogram,
+        };
+        let Some(at) = self.family_of(metric, kind) else { return Place::Nowhere };
+        let family = &self.families[at].name;
+        let labels = labels_of(metric, kind);
+        if !self.identities.insert(identity(family, &labels)) {
+            return Place::Nowhere;
+        }
+        Place::Family(at, SeriesText::new(&mut self.texts, family, kind, &labels, self.format))
     }
 
     fn family_of(&mut self, metric: &Metric, kind: Kind) -> Option<usize> {
@@ -133,7 +172,7 @@ impl Families {
         let at = self.families.len();
         self.names.extend(names.into_iter().map(|name| (name, at)));
         let head = head(&name, metric, kind, self.format);
-        self.families.push(Family { name, kind, head, texts: Texts::default(), series: Vec::new() });
+        self.families.push(Family { name, kind, head, lines: Vec::new() });
         Some(at)
     }
 }

@@ -21,7 +21,6 @@ pub(crate) enum Pushed {
 pub(crate) struct Lines<'a> {
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) format: Format,
-    /// Those of the series' family.
     pub(crate) texts: &'a Texts,
 }
 
@@ -30,7 +29,6 @@ impl Lines<'_> {
         let start = self.out.len();
         let is_total = temporality == Temporality::Cumulative;
         let shown = match (text, value) {
-            (_, Value::Absent) => return Pushed::Absent,
             (SeriesText::Gauge(text), Value::Gauge(number)) => self.push_sample(*text, *number),
             (SeriesText::Counter(text), Value::Counter(number)) if is_total && is_count(*number) => {
                 self.push_sample(*text, *number)

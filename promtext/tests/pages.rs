@@ -327,7 +327,7 @@ fn new_points_join_their_families_and_absent_ones_wait() {
     frames[0].points.push(labelled("c", Value::Gauge(Number::Int(4))));
     frames[1].points.push(labelled("a", Value::Gauge(Number::Int(5))));
     let (second, encoded) = page(&mut encoder, &frames);
-    assert_eq!(second, "# TYPE m gauge\nm{step=\"b\"} 2\nm{step=\"a\"} 3\nm{step=\"c\"} 4\n");
+    assert_eq!(second, "# TYPE m gauge\nm{step=\"a\"} 3\nm{step=\"c\"} 4\nm{step=\"b\"} 2\n");
     assert_eq!(encoded, Encoded { points: 3, left_out: 1 });
 }
 
