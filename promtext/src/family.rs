@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io::Write as _,
+    ops::Range,
     sync::Arc,
 };
 
@@ -16,7 +17,6 @@ use crate::{
     encode::Format,
     lines::{Lines, Pushed},
     name::{self, TOTAL},
-    texts::{Span, Texts},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,9 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) enum SeriesText {
     /// `m{l="v"} `
-    Gauge(Span),
+    Gauge(Range<usize>),
     /// `m_total{l="v"} `
-    Counter(Span),
+    Counter(Range<usize>),
     Histogram(Box<HistogramText>),
 }
 
@@ -62,11 +62,11 @@ pub(crate) struct HistogramText {
     /// `m_bucket{l="v",le="`
     pub(crate) bucket: Vec<u8>,
     /// `m_bucket{l="v",le="+Inf"} `
-    pub(crate) last: Span,
+    pub(crate) last: Range<usize>,
     /// `m_sum{l="v"} `
-    pub(crate) sum: Span,
+    pub(crate) sum: Range<usize>,
     /// `m_count{l="v"} `
-    pub(crate) count: Span,
+    pub(crate) count: Range<usize>,
     below: Option<Buckets>,
 }
 
@@ -74,8 +74,8 @@ pub(crate) struct HistogramText {
 #[derive(Debug)]
 pub(crate) struct Buckets {
     bounds: Arc<[f64]>,
-    pub(crate) texts: Texts,
-    pub(crate) spans: Vec<Span>,
+    pub(crate) texts: Vec<u8>,
+    pub(crate) spans: Vec<Range<usize>>,
 }
 
 /// Families in order of first appearance, and what keeps them apart.
@@ -83,8 +83,8 @@ pub(crate) struct Buckets {
 pub(crate) struct Families {
     format: Format,
     families: Vec<Family>,
-    /// Of all series but for their buckets.
-    texts: Texts,
+    /// Of all series but for their buckets, side by side: the next is on its way into the cache when one is read.
+    texts: Vec<u8>,
     /// Every name that a family or one of its samples has, and whose it is.
     names: HashMap<String, usize>,
     /// Every series, as Prometheus tells them apart.
@@ -96,7 +96,7 @@ impl Families {
         Families {
             format,
             families: Vec::new(),
-            texts: Texts::default(),
+            texts: Vec::new(),
             names: HashMap::new(),
             identities: HashSet::new(),
         }
@@ -256,13 +256,13 @@ fn push_labels(out: &mut Vec<u8>, labels: &[(String, Vec<u8>)]) {
 
 impl SeriesText {
     fn new(
-        texts: &mut Texts,
+        texts: &mut Vec<u8>,
         family: &str,
         kind: Kind,
         labels: &[(String, Vec<u8>)],
         format: Format,
     ) -> Self {
-        let mut sample = |suffix| texts.add(&sample(family, suffix, labels));
+        let mut sample = |suffix| add(texts, &sample(family, suffix, labels));
         match (kind, format) {
             (Kind::Gauge, _) => SeriesText::Gauge(sample("")),
             (Kind::Counter, Format::Text004) => SeriesText::Counter(sample("")),
@@ -270,11 +270,17 @@ impl SeriesText {
             (Kind::Histogram, _) => {
                 let (sum, count) = (sample("_sum"), sample("_count"));
                 let bucket = bucket(family, labels);
-                let last = texts.add(&[&bucket, &b"+Inf\"} "[..]].concat());
+                let last = add(texts, &[&bucket, &b"+Inf\"} "[..]].concat());
                 SeriesText::Histogram(Box::new(HistogramText { bucket, last, sum, count, below: None }))
             }
         }
     }
+}
+
+/// Appends `text`, and says where it is.
+fn add(texts: &mut Vec<u8>, text: &[u8]) -> Range<usize> {
+    texts.extend_from_slice(text);
+    texts.len() - text.len()..texts.len()
 }
 
 fn sample(family: &str, suffix: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -315,12 +321,12 @@ impl Buckets {
         if !increasing || !bounds.iter().all(|bound| bound.is_finite()) {
             return None;
         }
-        let mut texts = Texts::default();
+        let mut texts = Vec::new();
         let spans = bounds.iter().map(|&bound| {
             let mut text = bucket.to_vec();
             push_bound(&mut text, format, bound);
             text.extend_from_slice(b"\"} ");
-            texts.add(&text)
+            add(&mut texts, &text)
         });
         let spans = spans.collect();
         Some(Buckets { bounds: Arc::clone(bounds), texts, spans })

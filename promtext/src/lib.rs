@@ -10,7 +10,6 @@ mod family;
 mod lines;
 mod name;
 mod server;
-mod texts;
 
 pub use encode::{Encoded, Encoder, Format};
 pub use exporter::PromText;

@@ -1,5 +1,7 @@
 //! The lines of one series: its texts, and digits behind them.
 
+use std::ops::Range;
+
 use barewire::{
     view::{Explicit, Exponential, Number, Temporality, Value},
     wire::text::{push_decimal, push_f64, push_i64, push_u64},
@@ -8,7 +10,6 @@ use barewire::{
 use crate::{
     encode::Format,
     family::{HistogramText, SeriesText, push_bound},
-    texts::{Span, Texts},
 };
 
 /// What became of a point.
@@ -21,7 +22,7 @@ pub(crate) enum Pushed {
 pub(crate) struct Lines<'a> {
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) format: Format,
-    pub(crate) texts: &'a Texts,
+    pub(crate) texts: &'a [u8],
 }
 
 impl Lines<'_> {
@@ -29,9 +30,9 @@ impl Lines<'_> {
         let start = self.out.len();
         let is_total = temporality == Temporality::Cumulative;
         let shown = match (text, value) {
-            (SeriesText::Gauge(text), Value::Gauge(number)) => self.push_sample(*text, *number),
+            (SeriesText::Gauge(text), Value::Gauge(number)) => self.push_sample(text, *number),
             (SeriesText::Counter(text), Value::Counter(number)) if is_total && is_count(*number) => {
-                self.push_sample(*text, *number)
+                self.push_sample(text, *number)
             }
             (SeriesText::Histogram(text), Value::Histogram(histogram)) if is_total => {
                 self.push_explicit(text, histogram)
@@ -48,11 +49,15 @@ impl Lines<'_> {
         Pushed::LeftOut
     }
 
-    fn push_sample(&mut self, text: Span, number: Number) -> Option<()> {
-        self.texts.push(text, self.out);
+    fn push_sample(&mut self, text: &Range<usize>, number: Number) -> Option<()> {
+        self.push_text(text);
         self.push_number(number);
         self.out.push(b'\n');
         Some(())
+    }
+
+    fn push_text(&mut self, text: &Range<usize>) {
+        self.out.extend_from_slice(&self.texts[text.clone()]);
     }
 
     fn push_number(&mut self, number: Number) {
@@ -84,9 +89,9 @@ impl Lines<'_> {
             return None;
         }
         let mut count = 0_u64;
-        for (&bucket, &in_bucket) in buckets.spans.iter().zip(counts) {
+        for (bucket, &in_bucket) in buckets.spans.iter().zip(counts) {
             count = count.checked_add(in_bucket)?;
-            buckets.texts.push(bucket, self.out);
+            self.out.extend_from_slice(&buckets.texts[bucket.clone()]);
             self.push_count(count);
         }
         let lowest = histogram.bounds.first().copied();
@@ -120,14 +125,14 @@ impl Lines<'_> {
         count: u64,
         sum: Number,
     ) -> Option<()> {
-        self.texts.push(text.last, self.out);
+        self.push_text(&text.last);
         self.push_count(count);
         let is_negative = lowest.is_some_and(|bound| bound < 0.0) || !is_count(sum);
         if self.format == Format::OpenMetrics && is_negative {
             return Some(());
         }
-        self.push_sample(text.sum, sum)?;
-        self.texts.push(text.count, self.out);
+        self.push_sample(&text.sum, sum)?;
+        self.push_text(&text.count);
         self.push_count(count);
         Some(())
     }
