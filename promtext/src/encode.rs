@@ -46,7 +46,7 @@ impl Format {
     }
 }
 
-/// What became of the points of one page. Those that are [`Value::Absent`] are in neither number.
+/// What became of the points of one page. Those that are [`Value::Absent`](barewire::view::Value::Absent) are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encoded {
     /// Points on the page.
@@ -62,7 +62,7 @@ pub struct Encoded {
 /// - a series whose family's name, or the name of one of its samples, is that of an earlier family of another
 ///   kind, and one without a name,
 /// - a counter that is negative or not a number,
-/// - counters and histograms of [`Temporality::Delta`],
+/// - counters and histograms of [`Temporality::Delta`](barewire::view::Temporality::Delta),
 /// - histograms whose bounds are not finite and strictly increasing, or do not match their counts.
 ///
 /// An exponential histogram becomes a classic one with a bucket, exact at that instant, for each bucket that is

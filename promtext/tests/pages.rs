@@ -349,8 +349,12 @@ fn frames_of_another_view_get_a_right_page() {
         let (page, _) = page(&mut encoder, &[frame(vec![gauge(name, 1.0)])]);
         assert_eq!(page, format!("# TYPE {name} gauge\n{name} 1\n"));
     }
-    let (page, _) = page(&mut encoder, &[]);
-    assert_eq!(page, "");
+    let (a, b) = (gauge("a", 1.0), gauge("b", 2.0));
+    let both = "# TYPE a gauge\na 1\n# TYPE b gauge\nb 2\n";
+    let apart = [frame(vec![a.clone()]), frame(vec![b.clone()])];
+    assert_eq!(page(&mut encoder, &apart).0, both);
+    assert_eq!(page(&mut encoder, &[frame(vec![a, b])]).0, both);
+    assert_eq!(page(&mut encoder, &[]).0, "");
 }
 
 #[test]
