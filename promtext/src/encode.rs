@@ -57,7 +57,8 @@ pub struct Encoded {
 
 /// Writes pages of one format; a page that looks like the one before costs copies and digits, and no allocation.
 ///
-/// Families and the series in them stand in order of first appearance. Left out, and counted, are
+/// Families stand in order of first appearance, the series in them in the order of their points. Left out, and
+/// counted, are
 /// - a series whose name and labels are those of an earlier one (an empty label value is no label to Prometheus),
 /// - a series whose family's name, or the name of one of its samples, is that of an earlier family of another
 ///   kind, and one without a name,
