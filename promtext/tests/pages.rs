@@ -148,6 +148,9 @@ fn a_counter_that_is_negative_or_not_a_number_is_left_out_with_its_head() {
 
 #[test]
 fn a_family_of_another_kind_is_left_out() {
+    let labelled = point(Metric::new("m").label("l", "v"), explicit(&[], &[1], Number::Int(1)));
+    let (page, encoded) = fresh(Format::Text004, vec![gauge("m", 1.0), labelled]);
+    assert_eq!((page.as_str(), encoded.left_out), ("# TYPE m gauge\nm 1\n", 1));
     let points = || vec![gauge("m", 1.0), counter("m", 2), gauge("m.", 3.0), gauge("m_", 4.0)];
     let (page, encoded) = fresh(Format::Text004, points());
     assert_eq!(page, "# TYPE m gauge\nm 1\n# TYPE m_total counter\nm_total 2\n# TYPE m_ gauge\nm_ 3\n");
