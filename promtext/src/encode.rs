@@ -1,0 +1,170 @@
+//! Points in, the page of a scrape out.
+//!
+//! [`Encoder`] renders what never changes, which is nearly everything, when a series appears. A tick goes through the
+//! points once, in their order: each copies its text and writes its digits to the lines of its family. The page is
+//! the families, one after another.
+//!
+//! ```text
+//!   # HELP took_seconds How long it took.            ┐ head: once a family
+//!   # TYPE took_seconds histogram                    ┘
+//!   took_seconds_bucket{route="/",le="0.005"} 24054  ┐
+//!   …                                                │ one series: rendered text, then digits
+//!   took_seconds_bucket{route="/",le="+Inf"} 144320  │
+//!   took_seconds_sum{route="/"} 53.423               │
+//!   took_seconds_count{route="/"} 144320             ┘
+//! ```
+
+use std::sync::Arc;
+
+use barewire::{
+    Metric,
+    view::{Frame, Point},
+};
+
+use crate::{
+    family::{Families, Place},
+    lines::Pushed,
+};
+
+/// A text format that Prometheus scrapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// The classic text, which every Prometheus reads.
+    #[default]
+    Text004,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The value of the header `Content-Type`.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Text004 => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// What became of the points of one page. Those that are [`Value::Absent`](barewire::view::Value::Absent) are in neither number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Encoded {
+    /// Points on the page.
+    pub points: u64,
+    /// Points that the format cannot carry.
+    pub left_out: u64,
+}
+
+/// Writes pages of one format; a page that looks like the one before costs copies and digits, and no allocation.
+///
+/// Families stand in order of first appearance, the series in them in the order of their points. Left out, and
+/// counted, are
+/// - a series whose name and labels are those of an earlier one (an empty label value is no label to Prometheus),
+/// - a series whose family's name, or the name of one of its samples, is that of an earlier family of another
+///   kind, and one without a name,
+/// - a counter that is negative or not a number,
+/// - counters and histograms of [`Temporality::Delta`](barewire::view::Temporality::Delta),
+/// - histograms whose bounds are not finite and strictly increasing, or do not match their counts.
+///
+/// An exponential histogram becomes a classic one with a bucket, exact at that instant, for each bucket that is
+/// not empty. (Values below zero that lie on a bound are counted above it: there, the two kinds of buckets are
+/// closed at different ends.) Of two labels whose names become the same, the first is shown.
+///
+/// OpenMetrics forbids the sum and the count of a histogram whose bounds or sum are negative, or whose sum is not
+/// a number: its buckets are shown without them.
+///
+/// ```
+/// use barewire::{Metric, view::{Frame, Number, Point, Value}};
+/// use barewire_promtext::{Encoder, Format};
+///
+/// let hits = Metric::new("http.hits").label("route", "/");
+/// let point = Point { metric: hits.into(), value: Value::Counter(Number::Int(3)) };
+/// let frame = Frame { points: vec![point], ..Frame::default() };
+/// let mut page = Vec::new();
+/// let encoded = Encoder::new(Format::Text004).push(&[frame], &mut page);
+/// assert_eq!(page, b"# TYPE http_hits_total counter\nhttp_hits_total{route=\"/\"} 3\n");
+/// assert_eq!((encoded.points, encoded.left_out), (1, 0));
+/// ```
+#[derive(Debug)]
+pub struct Encoder {
+    format: Format,
+    /// One for each point of each frame.
+    slots: Vec<Vec<Slot>>,
+    families: Families,
+}
+
+/// What is known of the point at one index.
+#[derive(Debug)]
+struct Slot {
+    /// Holding it is what makes its address unique.
+    metric: Arc<Metric>,
+    place: Place,
+}
+
+impl Encoder {
+    /// An encoder that has seen nothing yet.
+    pub fn new(format: Format) -> Self {
+        Encoder { format, slots: Vec::new(), families: Families::new(format) }
+    }
+
+    /// Appends one whole page that shows the points of all `frames`.
+    ///
+    /// Frames are expected to be those of the last call with points appended, as a view fills them. With any
+    /// others the page is right all the same, but everything is rendered anew.
+    pub fn push<'a>(
+        &mut self,
+        frames: impl IntoIterator<Item = &'a Frame> + Clone,
+        out: &mut Vec<u8>,
+    ) -> Encoded {
+        let encoded = self.fill(frames.clone()).unwrap_or_else(|| {
+            *self = Encoder::new(self.format);
+            self.fill(frames).expect("an encoder that knows no point takes any")
+        });
+        self.families.push(out);
+        if self.format == Format::OpenMetrics {
+            out.extend_from_slice(b"# EOF\n");
+        }
+        encoded
+    }
+
+    /// Hands every value to its family; nothing if a known point is not where it was.
+    fn fill<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Option<Encoded> {
+        self.families.clear();
+        let mut encoded = Encoded::default();
+        let mut filled = 0;
+        for frame in frames {
+            if filled == self.slots.len() {
+                self.slots.push(Vec::new());
+            }
+            self.fill_from(filled, frame, &mut encoded)?;
+            filled += 1;
+        }
+        (filled == self.slots.len()).then_some(encoded)
+    }
+
+    fn fill_from(&mut self, at: usize, frame: &Frame, encoded: &mut Encoded) -> Option<()> {
+        let Encoder { slots, families, .. } = self;
+        let slots = &mut slots[at];
+        slots.extend(frame.points.get(slots.len()..)?.iter().map(Slot::new));
+        for (slot, point) in slots.iter_mut().zip(&frame.points) {
+            if !Arc::ptr_eq(&slot.metric, &point.metric) {
+                return None;
+            }
+            if matches!(slot.place, Place::Unknown) {
+                slot.place = families.place(&slot.metric, &point.value);
+            }
+            match families.push_value(&mut slot.place, &point.value, frame.temporality) {
+                Pushed::Shown => encoded.points += 1,
+                Pushed::LeftOut => encoded.left_out += 1,
+                Pushed::Absent => {}
+            }
+        }
+        Some(())
+    }
+}
+
+impl Slot {
+    fn new(point: &Point) -> Self {
+        Slot { metric: Arc::clone(&point.metric), place: Place::Unknown }
+    }
+}

@@ -1,0 +1,386 @@
+//! What of a page never changes: which families there are, which series stand in them, and their text.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io::Write as _,
+    ops::Range,
+    sync::Arc,
+};
+
+use barewire::{
+    Metric,
+    view::{Temporality, Value},
+    wire::text::push_escaped,
+};
+
+use crate::{
+    encode::Format,
+    lines::{Lines, Pushed},
+    name::{self, TOTAL},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Gauge,
+    Counter,
+    Histogram,
+}
+
+/// Series of one name and kind.
+#[derive(Debug)]
+struct Family {
+    name: String,
+    kind: Kind,
+    /// `# HELP`, `# TYPE` and `# UNIT`.
+    head: Vec<u8>,
+    /// Those of this page, from one point after another.
+    lines: Vec<u8>,
+}
+
+/// Where a point is shown.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// It had no value yet, so that its kind is not known.
+    Unknown,
+    /// There is none for it.
+    Nowhere,
+    Family(usize, SeriesText),
+}
+
+/// Everything of a series' lines that stands before the digits.
+#[derive(Debug)]
+pub(crate) enum SeriesText {
+    /// `m{l="v"} `
+    Gauge(Range<usize>),
+    /// `m_total{l="v"} `
+    Counter(Range<usize>),
+    Histogram(Box<HistogramText>),
+}
+
+#[derive(Debug)]
+pub(crate) struct HistogramText {
+    /// `m_bucket{l="v",le="`
+    pub(crate) bucket: Vec<u8>,
+    /// `m_bucket{l="v",le="+Inf"} `
+    pub(crate) last: Range<usize>,
+    /// `m_sum{l="v"} `
+    pub(crate) sum: Range<usize>,
+    /// `m_count{l="v"} `
+    pub(crate) count: Range<usize>,
+    below: Option<Buckets>,
+}
+
+/// The text of each bucket that has a bound, such as `m_bucket{l="v",le="0.005"} `.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    bounds: Arc<[f64]>,
+    pub(crate) texts: Vec<u8>,
+    pub(crate) spans: Vec<Range<usize>>,
+}
+
+/// Families in order of first appearance, and what keeps them apart.
+#[derive(Debug)]
+pub(crate) struct Families {
+    format: Format,
+    families: Vec<Family>,
+    /// Of all series but for their buckets, side by side: the next is on its way into the cache when one is read.
+    texts: Vec<u8>,
+    /// Every name that a family or one of its samples has, and whose it is.
+    names: HashMap<String, usize>,
+    /// Every series, as Prometheus tells them apart.
+    identities: HashSet<Vec<u8>>,
+}
+
+impl Families {
+    pub(crate) fn new(format: Format) -> Self {
+        Families {
+            format,
+            families: Vec::new(),
+            texts: Vec::new(),
+            names: HashMap::new(),
+            identities: HashSet::new(),
+        }
+    }
+
+    /// Takes away all lines.
+    pub(crate) fn clear(&mut self) {
+        self.families.iter_mut().for_each(|family| family.lines.clear());
+    }
+
+    /// Appends the families that have lines.
+    pub(crate) fn push(&self, out: &mut Vec<u8>) {
+        for family in self.families.iter().filter(|family| !family.lines.is_empty()) {
+            out.extend_from_slice(&family.head);
+            out.extend_from_slice(&family.lines);
+        }
+    }
+
+    /// Appends the lines of a point to those of its family.
+    pub(crate) fn push_value(
+        &mut self,
+        place: &mut Place,
+        value: &Value,
+        temporality: Temporality,
+    ) -> Pushed {
+        match (place, value) {
+            (_, Value::Absent) => Pushed::Absent,
+            (Place::Family(at, text), value) => {
+                let out = &mut self.families[*at].lines;
+                Lines { out, format: self.format, texts: &self.texts }.push(text, value, temporality)
+            }
+            _ => Pushed::LeftOut,
+        }
+    }
+
+    /// Gives a point its place, by its first value.
+    pub(crate) fn place(&mut self, metric: &Metric, value: &Value) -> Place {
+        let kind = match value {
+            Value::Absent => return Place::Unknown,
+            Value::Gauge(_) => Kind::Gauge,
+            Value::Counter(_) => Kind::Counter,
+            Value::Histogram(_) | Value::ExponentialHistogram(_) => Kind::Histogram,
+        };
+        let Some(at) = self.family_of(metric, kind) else { return Place::Nowhere };
+        let family = &self.families[at].name;
+        let labels = labels_of(metric, kind);
+        if !self.identities.insert(identity(family, &labels)) {
+            return Place::Nowhere;
+        }
+        Place::Family(at, SeriesText::new(&mut self.texts, family, kind, &labels, self.format))
+    }
+
+    fn family_of(&mut self, metric: &Metric, kind: Kind) -> Option<usize> {
+        let mut name = name::family(metric, kind == Kind::Counter, kind == Kind::Gauge);
+        if name.is_empty() {
+            return None;
+        }
+        if kind == Kind::Counter && self.format == Format::Text004 {
+            name.push_str(TOTAL);
+        }
+        match self.names.get(&name) {
+            Some(&at) => (self.families[at].name == name && self.families[at].kind == kind).then_some(at),
+            None => self.open(name, metric, kind),
+        }
+    }
+
+    fn open(&mut self, name: String, metric: &Metric, kind: Kind) -> Option<usize> {
+        let names: Vec<String> =
+            suffixes(kind, self.format).iter().map(|suffix| [&name, *suffix].concat()).collect();
+        if names.iter().any(|name| self.names.contains_key(name)) {
+            return None;
+        }
+        let at = self.families.len();
+        self.names.extend(names.into_iter().map(|name| (name, at)));
+        let head = head(&name, metric, kind, self.format);
+        self.families.push(Family { name, kind, head, lines: Vec::new() });
+        Some(at)
+    }
+}
+
+/// What the names that belong to a family end in, the one of the family first.
+fn suffixes(kind: Kind, format: Format) -> &'static [&'static str] {
+    match (kind, format) {
+        (Kind::Gauge, _) | (Kind::Counter, Format::Text004) => &[""],
+        (Kind::Counter, Format::OpenMetrics) => &["", TOTAL, "_created"],
+        (Kind::Histogram, Format::Text004) => &["", "_bucket", "_sum", "_count"],
+        (Kind::Histogram, Format::OpenMetrics) => &["", "_bucket", "_sum", "_count", "_created"],
+    }
+}
+
+fn head(name: &str, metric: &Metric, kind: Kind, format: Format) -> Vec<u8> {
+    let mut head = Vec::new();
+    if !metric.help.is_empty() {
+        head.extend_from_slice(format!("# HELP {name} ").as_bytes());
+        push_escaped(&mut head, &metric.help, |byte| match byte {
+            b'"' if format == Format::Text004 => None,
+            _ => escape(byte),
+        });
+        head.push(b'\n');
+    }
+    let kind_name = match kind {
+        Kind::Gauge => "gauge",
+        Kind::Counter => "counter",
+        Kind::Histogram => "histogram",
+    };
+    head.extend_from_slice(format!("# TYPE {name} {kind_name}\n").as_bytes());
+    let unit = name::unit_suffix(&metric.unit, kind == Kind::Gauge);
+    if format == Format::OpenMetrics && !unit.is_empty() && name::has_suffix(name, &unit) {
+        head.extend_from_slice(format!("# UNIT {name} {unit}\n").as_bytes());
+    }
+    head
+}
+
+/// Names and values as they are shown, in the order of the metric; a name stands once.
+fn labels_of(metric: &Metric, kind: Kind) -> Vec<(String, Vec<u8>)> {
+    let mut labels: Vec<(String, Vec<u8>)> = Vec::with_capacity(metric.labels.len());
+    for label in &metric.labels {
+        let name = name::label(&label.key, kind == Kind::Histogram);
+        if labels.iter().all(|(known, _)| *known != name) {
+            let mut value = Vec::new();
+            push_escaped(&mut value, &label.value.to_text(), escape);
+            labels.push((name, value));
+        }
+    }
+    labels
+}
+
+fn escape(byte: u8) -> Option<&'static [u8]> {
+    match byte {
+        b'\\' => Some(b"\\\\"),
+        b'"' => Some(b"\\\""),
+        b'\n' => Some(b"\\n"),
+        _ => None,
+    }
+}
+
+/// The same for series that are the same to Prometheus, which looks neither at the order of labels nor at those
+/// without a value.
+fn identity(family: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut told_apart: Vec<_> = labels.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
+    told_apart.sort_unstable();
+    let mut identity = [family, "{"].concat().into_bytes();
+    push_labels(&mut identity, &told_apart);
+    identity
+}
+
+/// `l="v",k="w"`
+fn push_labels(out: &mut Vec<u8>, labels: &[(String, Vec<u8>)]) {
+    for (at, (name, value)) in labels.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"" } else { b"," });
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
+        out.extend_from_slice(value);
+        out.push(b'"');
+    }
+}
+
+impl SeriesText {
+    fn new(
+        texts: &mut Vec<u8>,
+        family: &str,
+        kind: Kind,
+        labels: &[(String, Vec<u8>)],
+        format: Format,
+    ) -> Self {
+        let mut sample = |suffix| add(texts, &sample(family, suffix, labels));
+        match (kind, format) {
+            (Kind::Gauge, _) => SeriesText::Gauge(sample("")),
+            (Kind::Counter, Format::Text004) => SeriesText::Counter(sample("")),
+            (Kind::Counter, Format::OpenMetrics) => SeriesText::Counter(sample(TOTAL)),
+            (Kind::Histogram, _) => {
+                let (sum, count) = (sample("_sum"), sample("_count"));
+                let bucket = bucket(family, labels);
+                let last = add(texts, &[&bucket, &b"+Inf\"} "[..]].concat());
+                SeriesText::Histogram(Box::new(HistogramText { bucket, last, sum, count, below: None }))
+            }
+        }
+    }
+}
+
+/// Appends `text`, and says where it is.
+fn add(texts: &mut Vec<u8>, text: &[u8]) -> Range<usize> {
+    texts.extend_from_slice(text);
+    texts.len() - text.len()..texts.len()
+}
+
+fn sample(family: &str, suffix: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut text = [family, suffix].concat().into_bytes();
+    if !labels.is_empty() {
+        text.push(b'{');
+        push_labels(&mut text, labels);
+        text.push(b'}');
+    }
+    text.push(b' ');
+    text
+}
+
+fn bucket(family: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut text = [family, "_bucket{"].concat().into_bytes();
+    push_labels(&mut text, labels);
+    text.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
+    text
+}
+
+impl HistogramText {
+    /// The texts of the buckets below `bounds`; nothing unless those are finite and strictly increasing.
+    ///
+    /// They are rendered again only when the bounds are not those of the last call.
+    pub(crate) fn buckets(&mut self, bounds: &Arc<[f64]>, format: Format) -> Option<&Buckets> {
+        let HistogramText { bucket, below, .. } = self;
+        match below {
+            Some(known) if Arc::ptr_eq(&known.bounds, bounds) || known.bounds == *bounds => {}
+            _ => *below = Some(Buckets::new(bucket, bounds, format)?),
+        }
+        below.as_ref()
+    }
+}
+
+impl Buckets {
+    fn new(bucket: &[u8], bounds: &Arc<[f64]>, format: Format) -> Option<Self> {
+        let increasing = bounds.windows(2).all(|pair| pair[0] < pair[1]);
+        if !increasing || !bounds.iter().all(|bound| bound.is_finite()) {
+            return None;
+        }
+        let mut texts = Vec::new();
+        let spans = bounds.iter().map(|&bound| {
+            let mut text = bucket.to_vec();
+            push_bound(&mut text, format, bound);
+            text.extend_from_slice(b"\"} ");
+            add(&mut texts, &text)
+        });
+        let spans = spans.collect();
+        Some(Buckets { bounds: Arc::clone(bounds), texts, spans })
+    }
+}
+
+/// Appends the value of `le` for a **finite** `bound`: `0.005`, `1` (`1.0` in OpenMetrics), `1e+06`, `1e-05`.
+///
+/// That is how every client library spells it, and it has to be spelled alike: it is a label, compared as text.
+pub(crate) fn push_bound(out: &mut Vec<u8>, format: Format, bound: f64) {
+    let bound = if bound == 0.0 { 0.0 } else { bound };
+    let start = out.len();
+    if bound == 0.0 || (1e-4..1e6).contains(&bound.abs()) {
+        write!(out, "{bound}").expect("a vector takes every write");
+        if format == Format::OpenMetrics && !out[start..].contains(&b'.') {
+            out.extend_from_slice(b".0");
+        }
+        return;
+    }
+    write!(out, "{bound:e}").expect("a vector takes every write");
+    let exponent_at = start + 1 + out[start..].iter().position(|&b| b == b'e').expect("it has an exponent");
+    let exponent: i32 =
+        str::from_utf8(&out[exponent_at..]).ok().and_then(|e| e.parse().ok()).expect("digits");
+    out.truncate(exponent_at);
+    write!(out, "{exponent:+03}").expect("a vector takes every write");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_is_spelled_as_client_libraries_spell_it() {
+        for (bound, text, openmetrics) in [
+            (0.0, "0", "0.0"),
+            (-0.0, "0", "0.0"),
+            (0.005, "0.005", "0.005"),
+            (1.0, "1", "1.0"),
+            (7.5, "7.5", "7.5"),
+            (-10.0, "-10", "-10.0"),
+            (0.0001, "0.0001", "0.0001"),
+            (0.00001, "1e-05", "1e-05"),
+            (100_000.0, "100000", "100000.0"),
+            (999_999.5, "999999.5", "999999.5"),
+            (1_000_000.0, "1e+06", "1e+06"),
+            (1_048_576.0, "1.048576e+06", "1.048576e+06"),
+            (-2.5e-10, "-2.5e-10", "-2.5e-10"),
+            (1e100, "1e+100", "1e+100"),
+        ] {
+            for (format, expected) in [(Format::Text004, text), (Format::OpenMetrics, openmetrics)] {
+                let mut out = Vec::new();
+                push_bound(&mut out, format, bound);
+                assert_eq!(String::from_utf8(out).unwrap(), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Pages judged by somebody else: the parsers of Python's `prometheus_client`, of which the one for OpenMetrics is
+//! stricter than Prometheus itself.
+//!
+//! `scripts/backends` unpacks it, and `scripts/test` says where; without either there is no judge, and nothing to
+//! be seen here.
+
+mod common;
+
+use std::{
+    env,
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use barewire_promtext::Format;
+use common::{fresh, hostile::any_point};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, TestRunner},
+};
+
+const PAGES: usize = 400;
+
+#[test]
+fn hostile_pages_of_openmetrics_are_read_by_the_strict_parser() {
+    judge("prometheus_client.openmetrics.parser", Format::OpenMetrics);
+}
+
+#[test]
+fn hostile_pages_of_text_are_read_by_another_parser() {
+    judge("prometheus_client.parser", Format::Text004);
+}
+
+fn judge(parser: &str, format: Format) {
+    let Some(library) = library() else { return };
+    let mut python = Command::new("python3")
+        .env("PYTHONPATH", library)
+        .args(["-c", include_str!("judge.py"), parser])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 is on PATH");
+    let mut stdin = python.stdin.take().expect("a pipe");
+    for page in pages(format) {
+        // Python has an end of its own, and says in its last words why it came early.
+        if write!(stdin, "{}\n{page}", page.len()).is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    let output = python.wait_with_output().expect("the end of a child of ours");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), PAGES.to_string());
+}
+
+fn pages(format: Format) -> impl Iterator<Item = String> {
+    let mut runner = TestRunner::new(Config::default());
+    let points = prop::collection::vec(any_point(), 0..12);
+    (0..PAGES).map(move |_| fresh(format, points.new_tree(&mut runner).expect("a page").current()).0)
+}
+
+/// Where the library is. Where it has to be if `BAREWIRE_BACKENDS` is set.
+fn library() -> Option<PathBuf> {
+    match env::var_os("BAREWIRE_BACKENDS") {
+        Some(backends) => {
+            let library = PathBuf::from(backends).join("prometheus_client");
+            assert!(library.is_dir(), "{} is not there: run scripts/backends", library.display());
+            Some(library)
+        }
+        None => {
+            let library = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/backends/prometheus_client");
+            Some(PathBuf::from(library)).filter(|library| library.is_dir())
+        }
+    }
+}

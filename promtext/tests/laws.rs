@@ -1,0 +1,218 @@
+//! What holds for every page, whatever the names and labels: it is parsed back by a reader that shares no code
+//! with the encoder.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use barewire::view::{Frame, Point, Value};
+use barewire_promtext::{Encoder, Format};
+use common::{frame, hostile::any_point, page};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn every_page_is_read_back(points in prop::collection::vec(any_point(), 0..12), split in 0..12_usize) {
+        for format in [Format::Text004, Format::OpenMetrics] {
+            let frames = frames(&points, split);
+            let (text, encoded) = page(&mut Encoder::new(format), &frames);
+            let present = points.iter().filter(|point| point.value != Value::Absent).count() as u64;
+            prop_assert_eq!(encoded.points + encoded.left_out, present);
+            let read = Page::read(&text, format);
+            prop_assert_eq!(read.points(), encoded.points, "{}", text);
+            read.assert_labels_of(&points);
+        }
+    }
+
+    #[test]
+    fn a_second_page_is_that_of_a_fresh_encoder(points in prop::collection::vec(any_point(), 0..12), split in 0..12_usize) {
+        for format in [Format::Text004, Format::OpenMetrics] {
+            let frames = frames(&points, split);
+            let mut encoder = Encoder::new(format);
+            let first = page(&mut encoder, &frames);
+            prop_assert_eq!(page(&mut encoder, &frames), first);
+        }
+    }
+
+    #[test]
+    fn points_may_come_one_by_one(points in prop::collection::vec(any_point(), 0..12)) {
+        let mut encoder = Encoder::new(Format::Text004);
+        let mut growing = [frame(vec![])];
+        for point in &points {
+            growing[0].points.push(point.clone());
+            let grown = page(&mut encoder, &growing);
+            prop_assert_eq!(grown, page(&mut Encoder::new(Format::Text004), &growing));
+        }
+    }
+}
+
+fn frames(points: &[Point], split: usize) -> [Frame; 2] {
+    let (left, right) = points.split_at(split.min(points.len()));
+    [frame(left.to_vec()), frame(right.to_vec())]
+}
+
+/// What a reader makes of a page. It panics where the text breaks a rule of its format.
+struct Page {
+    families: Vec<Family>,
+}
+
+struct Family {
+    name: String,
+    kind: String,
+    samples: Vec<Sample>,
+}
+
+struct Sample {
+    suffix: String,
+    labels: BTreeMap<String, String>,
+    value: f64,
+}
+
+impl Page {
+    fn read(text: &str, format: Format) -> Page {
+        let is_openmetrics = format == Format::OpenMetrics;
+        let text = if is_openmetrics { text.strip_suffix("# EOF\n").expect("an end") } else { text };
+        assert!(text.is_empty() || text.ends_with('\n'));
+        let mut families: Vec<Family> = Vec::new();
+        let mut help_of = None;
+        for line in text.split_terminator('\n') {
+            if let Some(help) = line.strip_prefix("# HELP ") {
+                let (name, help) = help.split_once(' ').expect("a help text");
+                assert!(!is_openmetrics || !help.replace("\\\\", "").replace("\\\"", "").contains('"'));
+                help_of = Some(name.to_owned());
+            } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = kind.split_once(' ').expect("a kind");
+                assert!(is_name(name) && help_of.take().is_none_or(|helped| helped == name), "{line}");
+                families.push(Family { name: name.to_owned(), kind: kind.to_owned(), samples: vec![] });
+            } else if let Some(unit) = line.strip_prefix("# UNIT ") {
+                let family = families.last().expect("a family");
+                let (name, unit) = unit.split_once(' ').expect("a unit");
+                assert!(is_openmetrics && family.samples.is_empty() && family.name == name, "{line}");
+                assert!(is_name(&format!("_{unit}")) && name.ends_with(&format!("_{unit}")), "{line}");
+            } else {
+                families.last_mut().expect("a family").read(line, is_openmetrics);
+            }
+        }
+        let page = Page { families };
+        page.check();
+        page
+    }
+
+    fn check(&self) {
+        let mut names = BTreeSet::new();
+        let mut series = BTreeSet::new();
+        for family in &self.families {
+            assert!(!family.samples.is_empty(), "{} has no samples", family.name);
+            assert!(names.insert(&family.name), "{} stands twice", family.name);
+            for sample in &family.samples {
+                let told_apart: Vec<_> =
+                    sample.labels.iter().filter(|(_, value)| !value.is_empty()).collect();
+                assert!(
+                    series.insert((family.name.clone() + &sample.suffix, told_apart)),
+                    "a series stands twice"
+                );
+            }
+        }
+    }
+
+    fn points(&self) -> u64 {
+        let per_family =
+            |family: &Family| family.samples.iter().filter(|sample| sample.ends_a_point()).count();
+        self.families.iter().map(per_family).sum::<usize>() as u64
+    }
+
+    /// No label is made of another's text.
+    fn assert_labels_of(&self, points: &[Point]) {
+        let known: BTreeSet<_> =
+            points.iter().flat_map(|p| &p.metric.labels).map(|label| label.value.to_text()).collect();
+        for (name, value) in self.families.iter().flat_map(|f| &f.samples).flat_map(|sample| &sample.labels) {
+            assert!(name == "le" || known.contains(value.as_str()), "{name}={value:?}");
+        }
+    }
+}
+
+impl Family {
+    fn read(&mut self, line: &str, is_openmetrics: bool) {
+        let sample = Sample::read(&self.name, line);
+        match (self.kind.as_str(), sample.suffix.as_str()) {
+            ("gauge", "") => {}
+            ("counter", suffix) => {
+                assert_eq!(suffix, if is_openmetrics { "_total" } else { "" }, "{line}");
+                assert!(is_openmetrics || self.name.ends_with("_total"), "{line}");
+                assert!(sample.value >= 0.0, "{line}");
+            }
+            ("histogram", "_bucket") => self.check_bucket(&sample, line),
+            ("histogram", "_sum") => {
+                let negative = is_openmetrics && (sample.value < 0.0 || sample.value.is_nan());
+                assert!(!negative && self.samples.last().is_some_and(Sample::ends_a_point), "{line}");
+            }
+            ("histogram", "_count") => {
+                let buckets = self.samples.iter().rev().find(|s| s.suffix == "_bucket").expect("buckets");
+                assert!(buckets.ends_a_point() && buckets.value == sample.value, "{line}");
+            }
+            _ => panic!("{line} does not belong to the {} {}", self.kind, self.name),
+        }
+        self.samples.push(sample);
+    }
+
+    fn check_bucket(&self, sample: &Sample, line: &str) {
+        let below = self.samples.last().filter(|last| last.suffix == "_bucket" && !last.ends_a_point());
+        if let Some(below) = below {
+            assert!(below.bound() < sample.bound() && below.value <= sample.value, "{line}");
+        }
+    }
+}
+
+impl Sample {
+    fn read(family: &str, line: &str) -> Sample {
+        let name_len = line.find(['{', ' ']).expect("a name");
+        let suffix = line[..name_len].strip_prefix(family).expect("the family's name").to_owned();
+        assert!(is_name(&line[..name_len]));
+        let mut labels = BTreeMap::new();
+        let mut rest = &line[name_len..];
+        while let Some(label) = rest.strip_prefix(['{', ',']) {
+            let (name, value) = label.split_once("=\"").expect("a label");
+            assert!(is_name(name) && !name.contains(':') && !name.starts_with("__"), "{name}");
+            let (text, after) = unquote(value);
+            assert!(labels.insert(name.to_owned(), text).is_none(), "{name} stands twice");
+            rest = after.strip_prefix('}').unwrap_or(after);
+        }
+        let value = rest.strip_prefix(' ').expect("a space").parse().expect("a number");
+        Sample { suffix, labels, value }
+    }
+
+    fn bound(&self) -> f64 {
+        self.labels["le"].parse().expect("a bound")
+    }
+
+    fn ends_a_point(&self) -> bool {
+        match self.suffix.as_str() {
+            "" | "_total" => true,
+            "_bucket" => self.labels["le"] == "+Inf",
+            _ => false,
+        }
+    }
+}
+
+/// The text up to the closing quote, and what follows that.
+fn unquote(text: &str) -> (String, &str) {
+    let mut unquoted = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return (unquoted, &text[at + 1..]),
+            '\\' => unquoted.push(match chars.next().expect("an escape").1 {
+                'n' => '\n',
+                c @ ('"' | '\\') => c,
+                c => panic!("\\{c}"),
+            }),
+            c => unquoted.push(c),
+        }
+    }
+    panic!("no quote ends {text}")
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || "_:".contains(c))
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c))
+}

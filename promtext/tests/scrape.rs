@@ -1,0 +1,130 @@
+//! The endpoint from outside: snapshots in, HTTP out.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    time::{Duration, Instant},
+};
+
+use barewire::{
+    Delivered, Exporter as _, Metric, Registry, Unit,
+    view::{Rule, Show, View},
+};
+use barewire_promtext::PromText;
+
+/// Status line and body.
+fn scrape(addr: SocketAddr) -> (String, String) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+fn export(endpoint: &mut PromText, registry: &Registry) -> Delivered {
+    endpoint.export(&registry.snapshot(), Instant::now() + Duration::from_secs(3)).unwrap()
+}
+
+#[test]
+fn a_scrape_shows_the_newest_snapshot() {
+    let registry = Registry::new("checkout");
+    let hits = registry.counter(Metric::new("hits").label("route", "/"));
+    let took = registry.histogram(Metric::new("took").unit(Unit::Seconds));
+    let mut shard = registry.shard();
+    let mut endpoint = PromText::bind("127.0.0.1:0").unwrap();
+    let addr = endpoint.local_addr();
+    assert_eq!(scrape(addr), ("HTTP/1.1 200 OK".to_owned(), String::new()));
+
+    for total in 1..=3 {
+        shard.add(hits, 1);
+        shard.record(took, Duration::from_millis(30));
+        export(&mut endpoint, &registry);
+        let (_, page) = scrape(addr);
+        assert!(
+            page.starts_with(&format!("# TYPE hits_total counter\nhits_total{{route=\"/\"}} {total}\n")),
+            "{page}"
+        );
+        let bucket = |le: &str, count: u64| format!("\ntook_seconds_bucket{{le=\"{le}\"}} {count}\n");
+        for line in [bucket("0.025", 0), bucket("0.05", total), bucket("+Inf", total)] {
+            assert!(page.contains(&line), "{line} in {page}");
+        }
+        assert!(page.ends_with(&format!("\ntook_seconds_count {total}\n")), "{page}");
+    }
+}
+
+#[test]
+fn what_is_delivered_is_what_scrapers_took() {
+    let registry = Registry::new("checkout");
+    registry.counter(Metric::new("hits"));
+    registry.counter(Metric::new("hits."));
+    registry.counter(Metric::new("hits_"));
+    let mut endpoint = PromText::bind("0").unwrap();
+    assert_eq!(export(&mut endpoint, &registry), Delivered::default());
+    let pages: Vec<String> = (0..3).map(|_| scrape(endpoint.local_addr()).1).collect();
+    assert_eq!(pages[0].matches("hits_").count(), 4, "{}", pages[0]);
+    // The server notes a page as taken a moment after the scraper has its last byte.
+    let mut delivered = Delivered::default();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while delivered.points < 6 && Instant::now() < deadline {
+        let more = export(&mut endpoint, &registry);
+        delivered.points += more.points;
+        delivered.left_out += more.left_out;
+        delivered.bytes += more.bytes;
+        delivered.encode += more.encode;
+    }
+    assert_eq!((delivered.points, delivered.left_out), (6, 3));
+    assert_eq!(delivered.bytes, pages.concat().len() as u64);
+    assert!(delivered.encode > Duration::ZERO);
+}
+
+#[test]
+fn views_take_the_place_of_everything() {
+    let registry = Registry::new("checkout");
+    let hits = registry.counter(Metric::new("hits"));
+    registry.shard().add(hits, 2);
+    let twice = ["a", "b"].map(|name| View::table([Rule::new(name, "hits").show(Show::Value)]));
+    let [first, second] = twice;
+    let mut endpoint = PromText::bind(":0").unwrap().view(first).view(second);
+    export(&mut endpoint, &registry);
+    let (_, page) = scrape(endpoint.local_addr());
+    assert_eq!(page, "# TYPE a_total counter\na_total 2\n# TYPE b_total counter\nb_total 2\n");
+}
+
+#[test]
+fn a_port_alone_is_one_of_the_loopback_address() {
+    for addr in ["0", ":0", "localhost:0"] {
+        let addr = PromText::bind(addr).unwrap().local_addr();
+        assert!(addr.ip().is_loopback() && addr.port() > 0, "{addr}");
+    }
+}
+
+#[test]
+fn an_address_that_will_not_do_is_named_with_a_remedy() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let syntax = "write ADDR:PORT, :PORT or PORT, such as 127.0.0.1:9090";
+    for (addr, remedy) in [
+        (taken.as_str(), "choose another port, or 0 for any free one"),
+        ("192.0.2.1:0", "use an address of this machine, such as 127.0.0.1"),
+        ("127.0.0.1", syntax),
+        ("65536", syntax),
+        (":", syntax),
+        ("", syntax),
+        ("127.0.0.1:port", syntax),
+        ("http://127.0.0.1:0", syntax),
+    ] {
+        let error = PromText::bind(addr).unwrap_err().to_string();
+        assert!(error.contains(&format!("'{addr}'")) && error.ends_with(remedy), "{error}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_closed_when_it_is_dropped() {
+    let endpoint = PromText::bind("0").unwrap();
+    let addr = endpoint.local_addr();
+    assert_eq!(scrape(addr).0, "HTTP/1.1 200 OK");
+    drop(endpoint);
+    assert!(TcpStream::connect(addr).is_err());
+}
