@@ -42,11 +42,6 @@ impl Curve {
         Curve { pieces }
     }
 
-    /// A level that stays as it is.
-    pub(crate) fn flat(level: u64, len_ns: u64) -> Self {
-        Curve::new(level, &[(len_ns, level)])
-    }
-
     pub(crate) fn end_ns(&self) -> u64 {
         self.pieces.last().map_or(0, Piece::end_ns)
     }
@@ -201,6 +196,10 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
+    fn flat(level: u64, len_ns: u64) -> Curve {
+        Curve::new(level, &[(len_ns, level)])
+    }
+
     fn due(curve: &Curve, thread: u64, threads: u64) -> Vec<u64> {
         let mut arrivals = Arrivals::new(Arc::new(curve.clone()), thread, threads);
         std::iter::from_fn(|| {
@@ -222,14 +221,14 @@ mod tests {
             ("a rate of nothing has none", 0, 10 * S, 0),
             ("a hundred thousand a second for a day", 100_000_000, 86_400 * S, 8_640_000_000),
         ] {
-            assert_eq!(Curve::flat(rate, len_ns).arrivals(), expected, "{why}");
+            assert_eq!(flat(rate, len_ns).arrivals(), expected, "{why}");
         }
     }
 
     #[test]
     fn arrivals_of_a_constant_rate_are_due_at_n_over_r() {
-        assert_eq!(due(&Curve::flat(3_000, S), 0, 1), [0, 333_333_333, 666_666_666]);
-        assert_eq!(due(&Curve::flat(3_000, 2 * S), 1, 2), [333_333_333, S, 1_666_666_666]);
+        assert_eq!(due(&flat(3_000, S), 0, 1), [0, 333_333_333, 666_666_666]);
+        assert_eq!(due(&flat(3_000, 2 * S), 1, 2), [333_333_333, S, 1_666_666_666]);
     }
 
     #[test]
@@ -266,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_share_of_a_thread_is_counted_without_walking_it() {
-        let curve = Arc::new(Curve::flat(3_000, 10 * S));
+        let curve = Arc::new(flat(3_000, 10 * S));
         let share = |thread| Arrivals::new(Arc::clone(&curve), thread, 4);
         assert_eq!((share(0).count_before(10 * S), share(3).count_before(u64::MAX)), (8, 7));
         assert_eq!((share(0).count_before(S), share(2).count_before(S), share(3).count_before(S)), (1, 1, 0));
@@ -280,7 +279,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_constant_rate_never_drifts(rate in 1..10_000_000_000_u64, n in 0..1_000_000_000_u64) {
-            let piece = Curve::flat(rate, u64::MAX / 4).pieces[0];
+            let piece = flat(rate, u64::MAX / 4).pieces[0];
             let exact = u128::from(n) * 1_000_000_000_000 / u128::from(rate);
             prop_assert_eq!(u128::from(piece.reach(u128::from(n) * TWICE_ONE)), exact);
         }
