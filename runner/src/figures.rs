@@ -15,7 +15,7 @@ pub struct Figures {
     pub requests: u64,
     /// Those of them that failed.
     pub errors: u64,
-    /// The failures by class: `connect`, `timeout`, `reset`, `protocol`, `status`, `check`.
+    /// The failures by the names of their classes ([`Failure::name`](crate::Failure::name)); none that are zero.
     pub errors_by_class: BTreeMap<String, u64>,
     /// Bytes received, heads included.
     pub bytes_in: u64,

@@ -4,7 +4,7 @@ use barewire::{Counter, Gauge, Histogram, LabelValue, Metric, OVERFLOW, Precisio
 
 use crate::{
     name,
-    outcome::Outcome,
+    outcome::{Failure, Outcome},
     plan::{WorkStep, Workload},
 };
 
@@ -48,7 +48,7 @@ struct StepMeters {
     request_size: Histogram,
     response_size: Histogram,
     open: Option<OpenMeters>,
-    errors: [Option<Counter>; crate::outcome::Failure::COUNT],
+    errors: [Option<Counter>; Failure::ALL.len()],
     durations: Vec<(Outcome, Histogram)>,
 }
 

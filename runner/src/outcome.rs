@@ -1,31 +1,43 @@
 //! What became of a request.
 
-/// Why a request failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// No connection could be made.
+/// The class of a failed request, as the label `error.type` gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Failure {
+    /// No connection could be made, or not in time.
     Connect,
     /// No whole response came in time.
     Timeout,
-    /// The connection broke before the response was whole. That of a kept connection before its first byte, too:
-    /// the request may have been executed, so it is not sent again behind the user's back.
+    /// The connection broke before the response was whole: by a reset, or by an early end. Also that of a kept
+    /// connection before the first byte: the request may have been executed, so it is not sent again in silence.
     Reset,
     /// What came is not HTTP/1.1.
     Protocol,
     /// The status is none of those expected.
     Status,
+    /// Another expectation of the response was not met.
+    Check,
 }
 
 impl Failure {
-    pub(crate) const COUNT: usize = 5;
+    /// All classes, in their order.
+    pub const ALL: [Failure; 6] = [
+        Failure::Connect,
+        Failure::Timeout,
+        Failure::Reset,
+        Failure::Protocol,
+        Failure::Status,
+        Failure::Check,
+    ];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// The value of the label.
+    pub fn name(self) -> &'static str {
         match self {
             Failure::Connect => "connect",
             Failure::Timeout => "timeout",
             Failure::Reset => "reset",
             Failure::Protocol => "protocol",
             Failure::Status => "status",
+            Failure::Check => "check",
         }
     }
 }

@@ -284,7 +284,7 @@ impl Worker {
                 Err(_) => self.fail(at, Failure::Connect),
             },
             State::Sending | State::Receiving => {
-                if event.is_readable() {
+                if has_news(event) {
                     self.read(at, event.is_read_closed());
                 }
                 if event.is_writable() && self.conns[at].state == State::Sending {
@@ -292,7 +292,7 @@ impl Worker {
                 }
             }
             State::Idle | State::Ready | State::Pausing => {
-                if event.is_readable() {
+                if has_news(event) {
                     conn.look_idle(&mut self.buffer);
                 }
             }
@@ -454,6 +454,11 @@ impl Ending {
             self.cut_ns = stop_ns.saturating_add(GRACE_NS);
         }
     }
+}
+
+/// Whether a read would tell something: bytes, the end, or an error.
+fn has_news(event: &Event) -> bool {
+    event.is_readable() || event.is_read_closed() || event.is_error()
 }
 
 /// The pause after so many refused connections in a row.
