@@ -468,3 +468,40 @@ fn backoff(refusals: u32) -> u64 {
         _ => (BACKOFF_NS << (refusals - 1).min(10)).min(MAX_BACKOFF_NS),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Behaviour, Plan, Target};
+
+    /// How often this thread allocates in a whole run.
+    fn allocations(target: &Target, plan: Plan) -> u64 {
+        let workload = Arc::new(Plan { threads: Some(1), ..plan }.check().unwrap());
+        let registry = Registry::new("test");
+        let never = Arc::new(AtomicU64::new(u64::MAX));
+        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, &never).unwrap();
+        let scheduled = workload.scheduled().unwrap();
+        let counted = allocation_counter::measure(|| {
+            let totals = worker.run(now_ns()).unwrap();
+            assert_eq!(totals.completed, scheduled);
+        });
+        counted.count_total
+    }
+
+    #[test]
+    fn a_request_allocates_nothing_however_many_there_are() {
+        let target = Target::bind("127.0.0.1:0".parse().unwrap(), Behaviour::default()).unwrap();
+        let plan = Plan { users: Some(4), ..Plan::get(format!("http://{}/", target.local_addr())) };
+        let closed = |iterations| Plan { iterations: Some(iterations), ..plan.clone() };
+        assert_eq!(allocations(&target, closed(100)), allocations(&target, closed(2_000)));
+        let open = |ms| Plan { rate: Some(5e3), duration: Some(Duration::from_millis(ms)), ..plan.clone() };
+        assert_eq!(allocations(&target, open(100)), allocations(&target, open(1_000)));
+    }
+
+    #[test]
+    fn a_dead_target_is_asked_ever_less_often_and_at_least_once_a_second() {
+        let pauses_ms: Vec<u64> = (0..10).map(|refusals| backoff(refusals) / 1_000_000).collect();
+        assert_eq!(pauses_ms, [0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(backoff(u32::MAX), MAX_BACKOFF_NS);
+    }
+}
