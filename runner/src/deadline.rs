@@ -6,8 +6,8 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 ///
 /// A connection stands in the queue at most once, with the deadline it had when it was put there. One that has a
 /// later deadline by the time it comes up is put back. So setting a deadline costs a store, the queue never holds
-/// more than there are connections, and a request that is answered leaves nothing behind. The price: a deadline
-/// may be set again only to a later time, or after it has been cleared or has come up.
+/// more than there are connections, and a request that is answered leaves nothing behind. The price: until it has
+/// come up, a deadline may be set again only to a later time, cleared or not.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     at_ns: Vec<u64>,

@@ -40,6 +40,7 @@ const FILES_BESIDES: u64 = 64;
 pub struct Run {
     workers: Vec<JoinHandle<io::Result<Totals>>>,
     wakers: Vec<Arc<Waker>>,
+    start_ns: u64,
     stop_ns: Arc<AtomicU64>,
 }
 
@@ -58,6 +59,8 @@ pub struct Totals {
     pub unfinished: u64,
     /// Requests that were sent and have no outcome: only when a run is stopped early.
     pub requests_unfinished: u64,
+    /// From the beginning of the load to the last outcome.
+    pub elapsed: Duration,
 }
 
 impl Run {
@@ -76,8 +79,8 @@ impl Run {
         let worker = |thread| Worker::new(&workload, thread, addr, registry, &stop_ns);
         let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
         let wakers = workers.iter().map(Worker::waker).collect();
-        let mut run = Run { workers: Vec::new(), wakers, stop_ns };
         let start_ns = now_ns();
+        let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns };
         for (at, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("load {at}"));
             match thread.spawn(move || worker.run(start_ns)) {
@@ -98,6 +101,11 @@ impl Run {
             // Only a poll that is gone cannot be woken.
             drop(waker.wake());
         }
+    }
+
+    /// How long ago the load began.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(now_ns().saturating_sub(self.start_ns))
     }
 
     /// Whether all threads have ended.
@@ -136,6 +144,7 @@ impl Totals {
         self.dropped += other.dropped;
         self.unfinished += other.unfinished;
         self.requests_unfinished += other.requests_unfinished;
+        self.elapsed = self.elapsed.max(other.elapsed);
     }
 }
 

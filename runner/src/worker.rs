@@ -430,6 +430,7 @@ impl Worker {
         self.totals.unfinished = self.totals.started - self.totals.completed;
         self.totals.scheduled = self.totals.started + self.totals.dropped;
         self.totals.requests_unfinished = self.in_flight as u64;
+        self.totals.elapsed = Duration::from_nanos(now_ns().saturating_sub(self.start_ns));
         self.meters.dropped(self.totals.dropped);
         self.totals
     }

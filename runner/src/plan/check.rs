@@ -196,7 +196,7 @@ fn check_steps(
     is_open: bool,
 ) -> Result<Box<[workload::Step]>> {
     let otherwise = plan.think_time.unwrap_or(defaults.think_time);
-    let get = [Step { think_time: plan.think_time, ..Step::default() }];
+    let get = [Step::default()];
     let steps = if plan.steps.is_empty() { &get[..] } else { &plan.steps };
     let mut ready = Vec::with_capacity(steps.len());
     for (at, step) in steps.iter().enumerate() {

@@ -145,7 +145,7 @@ fn a_timeout_has_its_true_duration() {
     let (_, figures) = run(&plan);
     assert_eq!(classes(&figures), ["timeout:2"]);
     let (least, most) = (figures.latency.min().unwrap(), figures.latency.max().unwrap());
-    assert!(least >= 150_000_000 && most < 250_000_000, "{least} {most}");
+    assert!(least >= 150_000_000 && most < 400_000_000, "{least} {most}");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_target_that_goes_away_is_a_connect_failure_each_time_and_tried_ever_less_of
     let begin = Instant::now();
     assert_eq!(failures(addr, 5), ["connect:4"]);
     // 10, 20, 40 and 80 ms, the last one before there is nothing left to do.
-    assert!((70 * MS..500 * MS).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+    assert!((70 * MS..2000 * MS).contains(&begin.elapsed()), "{:?}", begin.elapsed());
 }
 
 #[test]

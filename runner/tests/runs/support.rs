@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use barewire::Registry;
@@ -13,9 +13,8 @@ use barewire_runner::{Behaviour, Figures, Plan, Run, Target, Totals};
 /// Runs a plan to its end.
 pub(crate) fn run(plan: &Plan) -> (Totals, Figures) {
     let registry = Registry::new("test");
-    let begin = Instant::now();
     let totals = Run::start(&plan.check().unwrap(), &registry).unwrap().join().unwrap();
-    (totals, Figures::of(&registry.snapshot(), begin.elapsed()))
+    (totals, Figures::of(&registry.snapshot(), totals.elapsed))
 }
 
 /// A plan of one GET, by one user on one thread, so many times.
