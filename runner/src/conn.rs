@@ -234,3 +234,63 @@ impl Conn {
         self.response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a connection makes of an input that comes in parts: the response and whether it was whole, or an error.
+    fn decoded(input: &[u8], cuts: &[usize]) -> Result<(Response, bool), HttpError> {
+        let mut conn = Conn::new(1);
+        let mut start = 0;
+        for cut in cuts.iter().copied().chain([input.len()]) {
+            let end = cut.clamp(start, input.len());
+            if end > start && conn.decode(&input[start..end])? {
+                return Ok((conn.response, true));
+            }
+            start = end;
+        }
+        Ok((conn.response, false))
+    }
+
+    const INPUTS: [&[u8]; 4] = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\nT: r\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+    ];
+
+    #[test]
+    fn a_response_is_its_status_its_body_and_whether_the_connection_stays() {
+        let answers = INPUTS.map(|input| decoded(input, &[]).unwrap());
+        let response = |status, keep_alive| Response { status, body_bytes: 5, keep_alive };
+        assert_eq!(
+            answers,
+            [
+                (response(200, true), true),
+                (response(404, true), true),
+                (response(200, false), true),
+                (response(200, true), false)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_head_that_does_not_end_is_given_up() {
+        let mut conn = Conn::new(1);
+        conn.decode(b"HTTP/1.1 200 OK\r\n").unwrap();
+        let ends = (0..100).map(|_| conn.decode(&b"A: b\r\n".repeat(170))).find(Result::is_err);
+        assert!(matches!(ends, Some(Err(HttpError::HeadTooLong | HttpError::TooManyHeaders))), "{ends:?}");
+        assert!(conn.partial.len() < 70_000);
+    }
+
+    proptest! {
+        #[test]
+        fn every_split_of_a_response_gives_the_same(at in 0..INPUTS.len(), mut cuts in prop::collection::vec(0..150_usize, 0..6)) {
+            cuts.sort_unstable();
+            prop_assert_eq!(decoded(INPUTS[at], &cuts), decoded(INPUTS[at], &[]));
+        }
+    }
+}

@@ -111,3 +111,39 @@ impl Default for Figures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barewire::Registry;
+
+    #[test]
+    fn figures_add_up_over_series_and_stand_apart_by_step() {
+        let registry = Registry::new("test");
+        let mut shard = registry.shard();
+        let of = |name, step| Metric::new(name).label(name::STEP, step);
+        for (step, n) in [("a", 1), ("b", 2)] {
+            shard.add(registry.counter(of(name::REQUESTS, step).label(name::OUTCOME, "success")), 10 * n);
+            shard.add(registry.counter(of(name::REQUESTS, step).label(name::OUTCOME, "failure")), n);
+            shard.add(registry.counter(of(name::ERRORS, step).label(name::ERROR_TYPE, "timeout")), n);
+            shard.add(registry.counter(of(name::BYTES_IN, step)), 100 * n);
+            shard.add(registry.counter(of(name::BYTES_OUT, step)), 1000 * n);
+            shard.record(registry.histogram(of(name::DURATION, step).precision(Precision::Three)), n * 1_000);
+        }
+        shard.add(registry.counter(of(name::ERRORS, "b").label(name::ERROR_TYPE, "reset")), 0);
+        let figures = Figures::of(&registry.snapshot(), Duration::from_secs(4));
+        assert_eq!(
+            (figures.requests, figures.errors, figures.bytes_in, figures.bytes_out),
+            (33, 3, 300, 3000)
+        );
+        assert_eq!(figures.errors_by_class, BTreeMap::from([("timeout".to_owned(), 3)]));
+        assert_eq!((figures.rate(), figures.throughput()), (Some(8.25), Some(7.5)));
+        assert_eq!((figures.latency.count(), figures.judged().max()), (2, Some(2000)));
+        let steps: Vec<_> = figures
+            .steps
+            .iter()
+            .map(|(name, step)| (name.as_str(), step.requests, step.latency.sum()))
+            .collect();
+        assert_eq!(steps, [("a", 11, 1000), ("b", 22, 2000)]);
+    }
+}
