@@ -95,6 +95,22 @@ fn a_rate_keeps_its_times() {
 }
 
 #[test]
+fn connections_work_side_by_side() {
+    let target = target(Behaviour { delay: "50ms".parse().unwrap(), ..Behaviour::default() });
+    let plan = Plan { connections: Some(20), ..Plan::get(url(&target)) };
+    let (totals, figures) = run(&Plan { rate: Some(100.0), duration: Some(500 * MS), ..plan.clone() });
+    assert_agree(&target, &totals, &figures);
+    assert!(
+        figures.response_time.quantile(0.9).unwrap() < 90_000_000,
+        "{:?}",
+        figures.response_time.quantile(0.9)
+    );
+    let (totals, figures) = run(&Plan { iterations: Some(5), ..plan });
+    assert_eq!(figures.requests, 100);
+    assert!((250 * MS..1000 * MS).contains(&totals.elapsed), "{:?}", totals.elapsed);
+}
+
+#[test]
 fn a_stall_shows_in_response_times_and_not_in_service_times() {
     let stall = Stall::new(200 * MS, 1000 * MS);
     let target = target(Behaviour { stall, ..Behaviour::default() });

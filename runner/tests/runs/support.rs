@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use barewire::Registry;
@@ -75,4 +75,13 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> bool {
 /// The failures of a run, as `class:count`.
 pub(crate) fn classes(figures: &Figures) -> Vec<String> {
     figures.errors_by_class.iter().map(|(class, count)| format!("{class}:{count}")).collect()
+}
+
+/// Whether it comes true within five seconds.
+pub(crate) fn eventually(is_true: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !is_true() && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    is_true()
 }
