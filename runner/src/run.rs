@@ -241,3 +241,35 @@ fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_what_is_wrong_and_what_to_do() {
+        let why = || io::Error::other("connection refused");
+        let rows = [
+            (
+                RunError::Unreachable { target: "http://h/".to_owned(), why: why() },
+                "target 'http://h/' cannot be reached: connection refused; is it running, and is the address right?",
+            ),
+            (
+                RunError::FileLimit { connections: 5000, needed: 5070, limit: 4096 },
+                "connections: 5000 need 5070 open files and the limit is 4096: raise it with 'ulimit -n 5070' or ask for fewer",
+            ),
+            (RunError::Io(why()), "the load could not run: connection refused"),
+            (RunError::Panicked("oops".to_owned()), "a load thread panicked: oops"),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let panics = [thread::spawn(|| panic!("plain")), thread::spawn(|| panic!("number {}", 5))];
+        let words = panics.map(|thread| message_of(thread.join().unwrap_err().as_ref()));
+        assert_eq!(words, ["plain", "number 5"]);
+    }
+}

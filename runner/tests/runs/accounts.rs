@@ -3,11 +3,10 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{run, target, times};
+use crate::support::{eventually, run, target, times};
 use barewire::{LabelValue, Reading, Registry};
 use barewire_runner::{Behaviour, Figures, Plan, Run, Stall, Step, Target, ThinkTime, Totals};
 
@@ -21,6 +20,14 @@ fn assert_agree(target: &Target, totals: &Totals, figures: &Figures) {
     assert_eq!(figures.requests, target.requests());
     assert_eq!(totals.completed + totals.dropped + totals.unfinished, totals.scheduled);
     assert_eq!(figures.latency.count(), figures.requests);
+    assert_eq!(totals.requests_unfinished, 0);
+}
+
+/// What a gauge says now.
+fn gauge(registry: &Registry, name: &str) -> Option<f64> {
+    let snapshot = registry.snapshot();
+    let reading = snapshot.readings().find(|(metric, _)| metric.name == name)?.1;
+    if let Reading::Gauge(value) = reading { value } else { None }
 }
 
 #[test]
@@ -164,8 +171,10 @@ fn a_run_that_is_stopped_says_what_it_left() {
     };
     let registry = Registry::new("test");
     let run = Run::start(&plan.check().unwrap(), &registry).unwrap();
-    thread::sleep(300 * MS);
-    assert!(!run.is_finished());
+    assert!(eventually(|| run.elapsed() > 300 * MS) && !run.is_finished());
+    assert!(eventually(|| gauge(&registry, "load_test.requests.in_flight") == Some(2.0)));
+    assert_eq!(gauge(&registry, "load_test.virtual_users.active"), Some(2.0));
+    assert_eq!(gauge(&registry, "load_test.target_rate"), Some(100.0));
     let asked = Instant::now();
     run.stop();
     let totals = run.join().unwrap();
