@@ -1,0 +1,296 @@
+//! One connection of a worker: a socket, and how far the exchange on it has come.
+//!
+//! ```text
+//!            begin          connected         written           response whole
+//!   Idle ──────────▶ Ready ──▶ Connecting ──▶ Ready ──▶ Sending ──▶ Receiving ──┬──▶ Pausing ──▶ Ready
+//!     ▲                └────── the socket is open ────────▲                     │
+//!     └─────────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::SocketAddr,
+};
+
+use barewire::wire::http::{Event, HttpError, ResponseDecoder};
+use mio::{Interest, Registry, Token, net::TcpStream};
+
+use crate::outcome::Failure;
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Between iterations.
+    Idle,
+    /// Listed for the next send phase.
+    Ready,
+    /// The request at hand waits for a socket.
+    Connecting,
+    /// A part of the request is written; the rest goes when the socket takes it.
+    Sending,
+    /// The request is written.
+    Receiving,
+    /// A think time, or the pause after a refused connection.
+    Pausing,
+}
+
+/// A socket and the exchange on it. Without a socket it is closed, in whatever state it is.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) state: State,
+    /// The step that is next, or at hand.
+    pub(crate) step: usize,
+    /// Whether an iteration has begun and not ended.
+    pub(crate) is_running: bool,
+    pub(crate) iterations_left: u64,
+    /// When the request at hand was due.
+    pub(crate) due_ns: u64,
+    /// When it was sent or, before that, when its connection was begun.
+    pub(crate) sent_ns: u64,
+    /// Refused connections in a row.
+    pub(crate) refusals: u32,
+    stream: Option<TcpStream>,
+    decoder: ResponseDecoder,
+    written: usize,
+    bytes_in: u64,
+    response: Response,
+    /// The beginning of a head whose rest is yet to come.
+    partial: Vec<u8>,
+}
+
+/// A response, as far as it matters to a load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body_bytes: u64,
+    keep_alive: bool,
+}
+
+impl Conn {
+    pub(crate) fn new(iterations: u64) -> Self {
+        Conn {
+            state: State::Idle,
+            step: 0,
+            is_running: false,
+            iterations_left: iterations,
+            due_ns: 0,
+            sent_ns: 0,
+            refusals: 0,
+            stream: None,
+            decoder: ResponseDecoder::new(false),
+            written: 0,
+            bytes_in: 0,
+            response: Response::default(),
+            partial: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Bytes of the exchange at hand: received and sent.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in, self.written as u64)
+    }
+
+    /// Begins to connect.
+    ///
+    /// The socket is registered once, for both directions: edge-triggered, write interest costs nothing as long
+    /// as no send would block.
+    pub(crate) fn connect(&mut self, addr: SocketAddr, registry: &Registry, token: Token) -> io::Result<()> {
+        let mut stream = TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.stream = Some(stream);
+        Ok(())
+    }
+
+    /// Whether the connection is made; an error if it never will be.
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        let Some(stream) = &self.stream else { return Ok(false) };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets the exchange before.
+    pub(crate) fn reset(&mut self, to_head: bool) {
+        self.decoder = ResponseDecoder::new(to_head);
+        (self.written, self.bytes_in) = (0, 0);
+        self.response = Response::default();
+        self.partial.clear();
+    }
+
+    /// Writes what is left of `request`; whether that was all.
+    pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<bool> {
+        let Some(stream) = &mut self.stream else { return Err(ErrorKind::NotConnected.into()) };
+        while self.written < request.len() {
+            match stream.write(&request[self.written..]) {
+                Ok(len) => self.written += len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads what has come; the response once it is whole.
+    ///
+    /// A read that does not fill the buffer has emptied the socket. Only when the peer `is_ending` there is one
+    /// more thing to read: the end, which is not told again.
+    pub(crate) fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        is_ending: bool,
+    ) -> Result<Option<Response>, Failure> {
+        loop {
+            let Some(stream) = &mut self.stream else { return Err(Failure::Reset) };
+            match stream.read(buffer) {
+                Ok(0) => return self.decoder.finish().map(|()| Some(self.end())).map_err(|_| Failure::Reset),
+                Ok(len) => {
+                    self.bytes_in += len as u64;
+                    if self.decode(&buffer[..len]).map_err(|_| Failure::Protocol)? {
+                        // The end of a kept connection would not be told again.
+                        self.response.keep_alive &= !is_ending;
+                        return Ok(Some(self.response));
+                    }
+                    if len < buffer.len() && !is_ending {
+                        return Ok(None);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Failure::Reset),
+            }
+        }
+    }
+
+    /// Closes the socket if it cannot carry another exchange, `request_len` being the length of this one's request.
+    pub(crate) fn settle(&mut self, request_len: usize) {
+        if !self.response.keep_alive || self.written < request_len {
+            self.close();
+        }
+    }
+
+    /// Looks at a socket on which nothing is expected. The peer may close it, and nobody is hurt; what it may not
+    /// do is talk, and there is no telling what it would answer next.
+    pub(crate) fn look_idle(&mut self, buffer: &mut [u8]) {
+        let Some(stream) = &mut self.stream else { return };
+        match stream.read(buffer) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            _ => self.close(),
+        }
+    }
+
+    /// Closing takes the socket out of the poll.
+    pub(crate) fn close(&mut self) {
+        self.stream = None;
+    }
+
+    /// Whether the response is whole. What stands behind it makes the connection useless, not the response.
+    fn decode(&mut self, bytes: &[u8]) -> Result<bool, HttpError> {
+        if self.partial.is_empty() {
+            let (consumed, is_whole) = self.decode_slice(bytes)?;
+            self.partial.extend_from_slice(&bytes[consumed..]);
+            return Ok(is_whole);
+        }
+        let mut joined = std::mem::take(&mut self.partial);
+        joined.extend_from_slice(bytes);
+        let decoded = self.decode_slice(&joined);
+        joined.drain(..decoded.map_or(0, |(consumed, _)| consumed));
+        self.partial = joined;
+        decoded.map(|(_, is_whole)| is_whole)
+    }
+
+    fn decode_slice(&mut self, input: &[u8]) -> Result<(usize, bool), HttpError> {
+        let mut at = 0;
+        loop {
+            let (consumed, event) = self.decoder.decode(&input[at..])?;
+            at += consumed;
+            match event {
+                Event::NeedMore => return Ok((at, false)),
+                Event::Head(head) => {
+                    (self.response.status, self.response.keep_alive) = (head.status, head.keep_alive)
+                }
+                Event::Body(part) => self.response.body_bytes += part.len() as u64,
+                Event::End => {
+                    self.response.keep_alive &= at == input.len();
+                    return Ok((at, true));
+                }
+            }
+        }
+    }
+
+    /// The response that the peer ended by closing.
+    fn end(&mut self) -> Response {
+        self.response.keep_alive = false;
+        self.response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a connection makes of an input that comes in parts: the response and whether it was whole, or an error.
+    fn decoded(input: &[u8], cuts: &[usize]) -> Result<(Response, bool), HttpError> {
+        let mut conn = Conn::new(1);
+        let mut start = 0;
+        for cut in cuts.iter().copied().chain([input.len()]) {
+            let end = cut.clamp(start, input.len());
+            if end > start && conn.decode(&input[start..end])? {
+                return Ok((conn.response, true));
+            }
+            start = end;
+        }
+        Ok((conn.response, false))
+    }
+
+    const INPUTS: [&[u8]; 4] = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\nT: r\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+    ];
+
+    #[test]
+    fn a_response_is_its_status_its_body_and_whether_the_connection_stays() {
+        let answers = INPUTS.map(|input| decoded(input, &[]).unwrap());
+        let response = |status, keep_alive| Response { status, body_bytes: 5, keep_alive };
+        assert_eq!(
+            answers,
+            [
+                (response(200, true), true),
+                (response(404, true), true),
+                (response(200, false), true),
+                (response(200, true), false)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_head_that_does_not_end_is_given_up() {
+        let mut conn = Conn::new(1);
+        conn.decode(b"HTTP/1.1 200 OK\r\n").unwrap();
+        let ends = (0..100).map(|_| conn.decode(&b"A: b\r\n".repeat(170))).find(Result::is_err);
+        assert!(matches!(ends, Some(Err(HttpError::HeadTooLong | HttpError::TooManyHeaders))), "{ends:?}");
+        assert!(conn.partial.len() < 70_000);
+    }
+
+    proptest! {
+        #[test]
+        fn every_split_of_a_response_gives_the_same(at in 0..INPUTS.len(), mut cuts in prop::collection::vec(0..150_usize, 0..6)) {
+            cuts.sort_unstable();
+            prop_assert_eq!(decoded(INPUTS[at], &cuts), decoded(INPUTS[at], &[]));
+        }
+    }
+}

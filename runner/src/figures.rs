@@ -1,0 +1,149 @@
+//! What a report needs to know of a run, read from a snapshot.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use barewire::{Distribution, Metric, Precision, Reading, Snapshot};
+
+use crate::name;
+
+/// The figures of a run, or of one step of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// How long the run has lasted.
+    pub elapsed: Duration,
+    /// Requests with an outcome, good or bad.
+    pub requests: u64,
+    /// Those of them that failed.
+    pub errors: u64,
+    /// The failures by the names of their classes ([`Failure::name`](crate::Failure::name)); none that are zero.
+    pub errors_by_class: BTreeMap<String, u64>,
+    /// Bytes received, heads included.
+    pub bytes_in: u64,
+    /// Bytes sent, heads included.
+    pub bytes_out: u64,
+    /// Service time, from sent to received, of all requests whatever became of them, in nanoseconds.
+    pub latency: Distribution,
+    /// Response time, from due to received, in nanoseconds; empty under the closed model.
+    pub response_time: Distribution,
+    /// The same for each step, in the order of the plan; a step has none itself.
+    pub steps: Vec<(String, Figures)>,
+}
+
+impl Figures {
+    /// Reads the figures of a run that has lasted for `elapsed`.
+    pub fn of(snapshot: &Snapshot, elapsed: Duration) -> Self {
+        let mut whole = Figures { elapsed, ..Figures::default() };
+        for (metric, reading) in snapshot.readings() {
+            whole.add(metric, reading);
+            if let Some(step) = metric.label_value(name::STEP) {
+                whole.step(&step.to_text()).add(metric, reading);
+            }
+        }
+        whole
+    }
+
+    /// Successful requests a second; `None` when no time has passed.
+    pub fn throughput(&self) -> Option<f64> {
+        self.per_second(self.requests.saturating_sub(self.errors))
+    }
+
+    /// Requests a second, whatever became of them; `None` when no time has passed.
+    pub fn rate(&self) -> Option<f64> {
+        self.per_second(self.requests)
+    }
+
+    /// The share of failed requests, 0 to 100; `None` when there are no requests.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn error_percent(&self) -> Option<f64> {
+        (self.requests > 0).then(|| self.errors as f64 * 100.0 / self.requests as f64)
+    }
+
+    /// The latency that thresholds judge: response time where there is any, service time otherwise.
+    pub fn judged(&self) -> &Distribution {
+        if self.response_time.count() > 0 { &self.response_time } else { &self.latency }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn per_second(&self, count: u64) -> Option<f64> {
+        (!self.elapsed.is_zero()).then(|| count as f64 / self.elapsed.as_secs_f64())
+    }
+
+    fn step(&mut self, step: &str) -> &mut Figures {
+        let at = self.steps.iter().position(|(known, _)| known == step).unwrap_or_else(|| {
+            self.steps.push((step.to_owned(), Figures { elapsed: self.elapsed, ..Figures::default() }));
+            self.steps.len() - 1
+        });
+        &mut self.steps[at].1
+    }
+
+    fn add(&mut self, metric: &Metric, reading: Reading<'_>) {
+        match (metric.name.as_str(), reading) {
+            (name::REQUESTS, Reading::Counter(n)) => self.requests += n,
+            (name::ERRORS, Reading::Counter(n)) => self.add_errors(metric, n),
+            (name::BYTES_IN, Reading::Counter(n)) => self.bytes_in += n,
+            (name::BYTES_OUT, Reading::Counter(n)) => self.bytes_out += n,
+            (name::DURATION, Reading::Histogram(took)) => self.latency.merge(took),
+            (name::RESPONSE_TIME, Reading::Histogram(took)) => self.response_time.merge(took),
+            _ => {}
+        }
+    }
+
+    fn add_errors(&mut self, metric: &Metric, n: u64) {
+        self.errors += n;
+        if let Some(class) = metric.label_value(name::ERROR_TYPE).filter(|_| n > 0) {
+            *self.errors_by_class.entry(class.to_text().into_owned()).or_default() += n;
+        }
+    }
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Figures {
+            elapsed: Duration::ZERO,
+            requests: 0,
+            errors: 0,
+            errors_by_class: BTreeMap::new(),
+            bytes_in: 0,
+            bytes_out: 0,
+            latency: Distribution::new(Precision::Three),
+            response_time: Distribution::new(Precision::Three),
+            steps: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barewire::Registry;
+
+    #[test]
+    fn figures_add_up_over_series_and_stand_apart_by_step() {
+        let registry = Registry::new("test");
+        let mut shard = registry.shard();
+        let of = |name, step| Metric::new(name).label(name::STEP, step);
+        for (step, n) in [("a", 1), ("b", 2)] {
+            shard.add(registry.counter(of(name::REQUESTS, step).label(name::OUTCOME, "success")), 10 * n);
+            shard.add(registry.counter(of(name::REQUESTS, step).label(name::OUTCOME, "failure")), n);
+            shard.add(registry.counter(of(name::ERRORS, step).label(name::ERROR_TYPE, "timeout")), n);
+            shard.add(registry.counter(of(name::BYTES_IN, step)), 100 * n);
+            shard.add(registry.counter(of(name::BYTES_OUT, step)), 1000 * n);
+            shard.record(registry.histogram(of(name::DURATION, step).precision(Precision::Three)), n * 1_000);
+        }
+        shard.add(registry.counter(of(name::ERRORS, "b").label(name::ERROR_TYPE, "reset")), 0);
+        let figures = Figures::of(&registry.snapshot(), Duration::from_secs(4));
+        assert_eq!(
+            (figures.requests, figures.errors, figures.bytes_in, figures.bytes_out),
+            (33, 3, 300, 3000)
+        );
+        assert_eq!(figures.errors_by_class, BTreeMap::from([("timeout".to_owned(), 3)]));
+        assert_eq!((figures.rate(), figures.throughput()), (Some(8.25), Some(7.5)));
+        assert_eq!((figures.latency.count(), figures.judged().max()), (2, Some(2000)));
+        let steps: Vec<_> = figures
+            .steps
+            .iter()
+            .map(|(name, step)| (name.as_str(), step.requests, step.latency.sum()))
+            .collect();
+        assert_eq!(steps, [("a", 11, 1000), ("b", 22, 2000)]);
+    }
+}

@@ -1,0 +1,217 @@
+//! What a worker counts, with the handle of every series at hand.
+
+use barewire::{Counter, Gauge, Histogram, LabelValue, Metric, OVERFLOW, Precision, Registry, Shard, Unit};
+
+use crate::{
+    name,
+    outcome::{Failure, Outcome},
+    plan::{WorkStep, Workload},
+};
+
+/// How many durations a step tells apart by status and failure; what comes beyond counts as one.
+const MAX_OUTCOMES: usize = 32;
+
+/// One worker's counts.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    shard: Shard,
+    steps: Box<[StepMeters]>,
+    users: Gauge,
+    in_flight: Gauge,
+    target_rate: Option<Gauge>,
+    iterations: Counter,
+    iterations_dropped: Counter,
+}
+
+/// One request, as it is counted at its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exchange {
+    pub(crate) outcome: Outcome,
+    /// From sent to received.
+    pub(crate) service_ns: u64,
+    /// From due to received.
+    pub(crate) response_ns: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) body_bytes: u64,
+}
+
+#[derive(Debug)]
+struct StepMeters {
+    step: String,
+    method: String,
+    request_body_len: u64,
+    successes: Counter,
+    failures: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    request_size: Histogram,
+    response_size: Histogram,
+    open: Option<OpenMeters>,
+    errors: [Option<Counter>; Failure::ALL.len()],
+    durations: Vec<(Outcome, Histogram)>,
+}
+
+/// What only arrivals have: a time at which they are due.
+#[derive(Debug, Clone, Copy)]
+struct OpenMeters {
+    response_time: Histogram,
+    schedule_slip: Histogram,
+}
+
+impl Meters {
+    pub(crate) fn new(registry: &Registry, workload: &Workload) -> Self {
+        let gauge = |name, help| registry.gauge(Metric::new(name).unit(Unit::One).help(help));
+        let counter = |name, help| registry.counter(Metric::new(name).unit(Unit::One).help(help));
+        let is_open = workload.is_open();
+        Meters {
+            shard: registry.shard(),
+            steps: workload.steps.iter().map(|step| StepMeters::new(registry, step, is_open)).collect(),
+            users: gauge(name::USERS, "Virtual users in an iteration or a pause."),
+            in_flight: gauge(name::IN_FLIGHT, "Requests that were sent and wait for their response."),
+            target_rate: is_open
+                .then(|| gauge(name::TARGET_RATE, "Arrivals per second that the plan asks for.")),
+            iterations: counter(name::ITERATIONS, "Iterations that ran all their steps."),
+            iterations_dropped: counter(
+                name::ITERATIONS_DROPPED,
+                "Arrivals that never found a free connection.",
+            ),
+        }
+    }
+
+    pub(crate) fn sent(&mut self, step: usize, slip_ns: u64) {
+        if let Some(open) = self.steps[step].open {
+            self.shard.record(open.schedule_slip, slip_ns);
+        }
+    }
+
+    pub(crate) fn finished(&mut self, step: usize, exchange: &Exchange) {
+        let (shard, meters) = (&mut self.shard, &mut self.steps[step]);
+        let duration = meters.duration(shard, exchange.outcome);
+        shard.record(duration, exchange.service_ns);
+        if let Some(open) = meters.open {
+            shard.record(open.response_time, exchange.response_ns);
+        }
+        shard.add(meters.bytes_in, exchange.bytes_in);
+        shard.add(meters.bytes_out, exchange.bytes_out);
+        if exchange.outcome.status.is_some() {
+            shard.record(meters.response_size, exchange.body_bytes);
+        }
+        if meters.request_body_len > 0 && exchange.bytes_out > 0 {
+            shard.record(meters.request_size, meters.request_body_len);
+        }
+        if exchange.outcome.failure.is_none() {
+            shard.add(meters.successes, 1);
+        } else {
+            shard.add(meters.failures, 1);
+            let errors = meters.errors(shard, exchange.outcome);
+            shard.add(errors, 1);
+        }
+    }
+
+    pub(crate) fn iteration(&mut self) {
+        self.shard.add(self.iterations, 1);
+    }
+
+    pub(crate) fn dropped(&mut self, iterations: u64) {
+        self.shard.add(self.iterations_dropped, iterations);
+    }
+
+    /// Once a round.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn gauges(&mut self, users: usize, in_flight: usize) {
+        self.shard.set(self.users, users as f64);
+        self.shard.set(self.in_flight, in_flight as f64);
+    }
+
+    pub(crate) fn target_rate(&mut self, rate: f64) {
+        if let Some(gauge) = self.target_rate {
+            self.shard.set(gauge, rate);
+        }
+    }
+}
+
+impl StepMeters {
+    fn new(registry: &Registry, step: &WorkStep, is_open: bool) -> Self {
+        let of_step = |name, help| Metric::new(name).help(help).label(name::STEP, step.name.as_str());
+        let of_method = |name, help| of_step(name, help).label(name::METHOD, step.method.as_str());
+        let requests = |outcome| {
+            let metric = of_method(name::REQUESTS, "Requests with an outcome.").label(name::OUTCOME, outcome);
+            registry.counter(metric.unit(Unit::One))
+        };
+        let bytes = |name, help| registry.counter(of_step(name, help).unit(Unit::Bytes));
+        let size = |name, help| registry.histogram(of_method(name, help).unit(Unit::Bytes));
+        StepMeters {
+            step: step.name.clone(),
+            method: step.method.clone(),
+            request_body_len: step.body_len,
+            successes: requests("success"),
+            failures: requests("failure"),
+            bytes_in: bytes(name::BYTES_IN, "Bytes received, heads included."),
+            bytes_out: bytes(name::BYTES_OUT, "Bytes sent, heads included."),
+            request_size: size(name::REQUEST_SIZE, "Bytes of the bodies of requests that have one."),
+            response_size: size(name::RESPONSE_SIZE, "Bytes of the bodies of responses, as transferred."),
+            open: is_open.then(|| OpenMeters::new(registry, &step.name)),
+            errors: Default::default(),
+            durations: Vec::with_capacity(MAX_OUTCOMES + 1),
+        }
+    }
+
+    /// The durations of requests that ended this way; their series appears with the first of them.
+    fn duration(&mut self, shard: &Shard, outcome: Outcome) -> Histogram {
+        match self.durations.iter().find(|(known, _)| *known == outcome) {
+            Some((_, histogram)) => *histogram,
+            None => self.new_duration(shard.registry(), outcome),
+        }
+    }
+
+    #[cold]
+    fn new_duration(&mut self, registry: &Registry, outcome: Outcome) -> Histogram {
+        let is_full = self.durations.len() >= MAX_OUTCOMES;
+        let mut metric = Metric::new(name::DURATION)
+            .unit(Unit::Seconds)
+            .help("Time from the first byte of a request sent to the last byte of its response received.")
+            .precision(Precision::Three)
+            .label(name::STEP, self.step.as_str())
+            .label(name::METHOD, self.method.as_str());
+        if let Some(status) = outcome.status {
+            let value = if is_full { LabelValue::from(OVERFLOW) } else { LabelValue::from(status) };
+            metric = metric.label(name::STATUS_CODE, value);
+        }
+        if let Some(failure) = outcome.failure {
+            metric = metric.label(name::ERROR_TYPE, failure.name());
+        }
+        let histogram = registry.histogram(metric);
+        if !is_full {
+            self.durations.push((outcome, histogram));
+        }
+        histogram
+    }
+
+    fn errors(&mut self, shard: &Shard, outcome: Outcome) -> Counter {
+        let Some(failure) = outcome.failure else { return self.failures };
+        let (step, method) = (self.step.as_str(), self.method.as_str());
+        *self.errors[failure as usize].get_or_insert_with(|| {
+            let metric = Metric::new(name::ERRORS)
+                .unit(Unit::One)
+                .help("Requests that failed, by the class of their failure.")
+                .label(name::STEP, step)
+                .label(name::METHOD, method)
+                .label(name::ERROR_TYPE, failure.name());
+            shard.registry().counter(metric)
+        })
+    }
+}
+
+impl OpenMeters {
+    fn new(registry: &Registry, step: &str) -> Self {
+        let time = |name, help| Metric::new(name).unit(Unit::Seconds).help(help).label(name::STEP, step);
+        let response =
+            time(name::RESPONSE_TIME, "Time from when a request was due to the last byte of its response.");
+        let slip = time(name::SCHEDULE_SLIP, "Time from when a request was due to when it was sent.");
+        OpenMeters {
+            response_time: registry.histogram(response.precision(Precision::Three)),
+            schedule_slip: registry.histogram(slip),
+        }
+    }
+}

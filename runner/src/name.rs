@@ -1,0 +1,24 @@
+//! What the runner's series and their labels are called: OpenTelemetry's semantic conventions where they have a
+//! name.
+
+pub(crate) const STEP: &str = "load_test.step";
+pub(crate) const METHOD: &str = "http.request.method";
+pub(crate) const STATUS_CODE: &str = "http.response.status_code";
+pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const OUTCOME: &str = "outcome";
+
+pub(crate) const DURATION: &str = "http.client.request.duration";
+pub(crate) const REQUEST_SIZE: &str = "http.client.request.body.size";
+pub(crate) const RESPONSE_SIZE: &str = "http.client.response.body.size";
+pub(crate) const RESPONSE_TIME: &str = "http.client.response_time";
+pub(crate) const SCHEDULE_SLIP: &str = "http.client.schedule_slip";
+pub(crate) const REQUESTS: &str = "http.client.requests";
+pub(crate) const ERRORS: &str = "http.client.errors";
+pub(crate) const BYTES_IN: &str = "http.client.bytes_in";
+pub(crate) const BYTES_OUT: &str = "http.client.bytes_out";
+
+pub(crate) const USERS: &str = "load_test.virtual_users.active";
+pub(crate) const IN_FLIGHT: &str = "load_test.requests.in_flight";
+pub(crate) const TARGET_RATE: &str = "load_test.target_rate";
+pub(crate) const ITERATIONS: &str = "load_test.iterations";
+pub(crate) const ITERATIONS_DROPPED: &str = "load_test.iterations.dropped";

@@ -1,0 +1,503 @@
+//! From what was asked for to what can be run.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use barewire::wire::http::{Header, Scheme, Url, is_token, push_request_head};
+
+use super::{
+    DEFAULT_TIMEOUT, Defaults, Plan, PlanError, Stage, Step, ThinkTime, Workload,
+    workload::{self, Load},
+};
+use crate::pace::{Curve, RATE_SCALE};
+
+const MAX_CONNECTIONS: u32 = 1_000_000;
+const MAX_THREADS: u32 = 1_024;
+const MAX_RATE: f64 = 1e7;
+const MAX_STAGES: usize = 100;
+
+/// Longer than any run: for loads that end by iterations.
+const FOREVER_NS: u64 = u64::MAX / 4;
+
+type Result<T> = std::result::Result<T, PlanError>;
+
+pub(super) fn check(plan: &Plan) -> Result<Workload> {
+    let target = parse_url("target", &plan.target)?;
+    let defaults = plan.kind.defaults();
+    check_ends(plan)?;
+    let is_open = plan.rate.is_some() || plan.stages.iter().any(|stage| stage.rate.is_some());
+    let (load, connections) =
+        if is_open { open_load(plan, &defaults)? } else { closed_load(plan, &defaults)? };
+    let timeout = plan.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    if timeout.is_zero() {
+        return Err(PlanError::new("timeout", "0s leaves no time for an answer: give at least 1ms"));
+    }
+    Ok(Workload {
+        name: plan.name.clone().unwrap_or_else(|| target.authority().to_owned()),
+        kind: plan.kind,
+        steps: check_steps(plan, &target, &defaults, is_open)?,
+        target,
+        load,
+        iterations: if is_open { u64::MAX } else { plan.iterations.unwrap_or(u64::MAX) },
+        connections: connections as usize,
+        threads: check_threads(plan.threads, connections)?,
+        timeout_ns: nanos(timeout),
+        thresholds: plan.thresholds.clone(),
+    })
+}
+
+/// There is one way to say when a run ends.
+fn check_ends(plan: &Plan) -> Result<()> {
+    let beside = |field: &str, given: bool, other: &str| match given {
+        true => Err(PlanError::new(field, format!("cannot stand beside '{other}': leave one of them out"))),
+        false => Ok(()),
+    };
+    if !plan.stages.is_empty() {
+        beside("duration", plan.duration.is_some(), "stages")?;
+        beside("iterations", plan.iterations.is_some(), "stages")?;
+        beside("ramp_up", plan.ramp_up.is_some(), "stages")?;
+        beside("ramp_down", plan.ramp_down.is_some(), "stages")?;
+    }
+    if plan.iterations.is_some() {
+        beside("iterations", plan.rate.is_some(), "rate")?;
+        beside("duration", plan.duration.is_some(), "iterations")?;
+        beside("ramp_down", plan.ramp_down.is_some(), "iterations")?;
+    }
+    if plan.stages.len() > MAX_STAGES {
+        return Err(PlanError::new(
+            "stages",
+            format!("{} are too many: {MAX_STAGES} are the most", plan.stages.len()),
+        ));
+    }
+    match (plan.iterations, plan.duration) {
+        (Some(0), _) => Err(PlanError::new("iterations", "0 is nothing to do: give at least 1")),
+        (_, Some(Duration::ZERO)) => {
+            Err(PlanError::new("duration", "0s is nothing to do: give at least 1ms"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn closed_load(plan: &Plan, defaults: &Defaults) -> Result<(Load, u32)> {
+    if let (Some(users), Some(connections)) = (plan.users, plan.connections)
+        && users != connections
+    {
+        let reason =
+            format!("{connections} are not the {users} users, who have one each: leave one of them out");
+        return Err(PlanError::new("connections", reason));
+    }
+    let given = plan.users.or(plan.connections);
+    let field = if plan.users.is_some() { "users" } else { "connections" };
+    let users = match given {
+        Some(users) => check_connections(field, users, if plan.stages.is_empty() { 1 } else { 0 })?,
+        None if plan.stages.is_empty() => defaults.users,
+        None => 0,
+    };
+    let users_at = |at: usize, stage: &Stage| -> Result<u64> {
+        let field = format!("stages[{at}].users");
+        let users = stage.users.ok_or_else(|| {
+            PlanError::new(field.as_str(), "is missing: say how many there are at the end of the stage")
+        })?;
+        check_connections(&field, users, 0).map(u64::from)
+    };
+    let curve = course(plan, defaults, u64::from(users), users_at)?;
+    let peak = u32::try_from(curve.peak()).unwrap_or(MAX_CONNECTIONS);
+    if peak == 0 {
+        return Err(PlanError::new("stages", "never reach one user: raise one of them"));
+    }
+    Ok((Load::Closed(Arc::new(curve)), peak))
+}
+
+fn open_load(plan: &Plan, defaults: &Defaults) -> Result<(Load, u32)> {
+    let field = if plan.connections.is_some() { "connections" } else { "users" };
+    let connections = check_connections(field, plan.connections.or(plan.users).unwrap_or(defaults.users), 1)?;
+    let rate = match plan.rate {
+        Some(rate) => check_rate("rate", rate)?,
+        None => 0,
+    };
+    let rate_at = |at: usize, stage: &Stage| -> Result<u64> {
+        if stage.users.is_some() {
+            let reason = "cannot stand beside a rate: use rates in all stages, or users in all";
+            return Err(PlanError::new(format!("stages[{at}].users"), reason));
+        }
+        let field = format!("stages[{at}].rate");
+        let rate = stage.rate.ok_or_else(|| {
+            PlanError::new(field.as_str(), "is missing: say what it is at the end of the stage")
+        })?;
+        if rate == 0.0 { Ok(0) } else { check_rate(&field, rate) }
+    };
+    let curve = course(plan, defaults, rate, rate_at)?;
+    if curve.arrivals() == 0 {
+        return Err(PlanError::new("stages", "never reach a rate: raise one of them"));
+    }
+    Ok((Load::Open(Arc::new(curve)), connections))
+}
+
+/// The course of the load: the stages, or ramp, plateau and ramp.
+fn course(
+    plan: &Plan,
+    defaults: &Defaults,
+    level: u64,
+    level_at: impl Fn(usize, &Stage) -> Result<u64>,
+) -> Result<Curve> {
+    if !plan.stages.is_empty() {
+        let line = |(at, stage): (usize, &Stage)| Ok((nanos(stage.duration), level_at(at, stage)?));
+        let lines: Vec<(u64, u64)> = plan.stages.iter().enumerate().map(line).collect::<Result<_>>()?;
+        return Ok(Curve::new(level, &lines));
+    }
+    let ramp_up = nanos(plan.ramp_up.unwrap_or(defaults.ramp_up));
+    let from = if ramp_up > 0 { 0 } else { level };
+    let (plateau, ramp_down) = match plan.iterations {
+        Some(_) => (FOREVER_NS, Duration::ZERO),
+        None => {
+            (nanos(plan.duration.unwrap_or(defaults.duration)), plan.ramp_down.unwrap_or(defaults.ramp_down))
+        }
+    };
+    let end = if ramp_down.is_zero() { level } else { 0 };
+    Ok(Curve::new(from, &[(ramp_up, level), (plateau, level), (nanos(ramp_down), end)]))
+}
+
+fn check_connections(field: &str, count: u32, least: u32) -> Result<u32> {
+    if (least..=MAX_CONNECTIONS).contains(&count) {
+        return Ok(count);
+    }
+    Err(PlanError::new(field, format!("{count} is out of range: give {least} to {MAX_CONNECTIONS}")))
+}
+
+/// A rate in arrivals per 1000 seconds.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn check_rate(field: &str, rate: f64) -> Result<u64> {
+    if (1.0 / RATE_SCALE..=MAX_RATE).contains(&rate) {
+        return Ok((rate * RATE_SCALE).round() as u64);
+    }
+    Err(PlanError::new(
+        field,
+        format!("{rate} is out of range: give 0.001 to {MAX_RATE} arrivals per second"),
+    ))
+}
+
+/// One a core unless given, and none without a connection.
+fn check_threads(threads: Option<u32>, connections: u32) -> Result<usize> {
+    let cores = || {
+        thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(MAX_THREADS))
+    };
+    match threads.unwrap_or_else(cores) {
+        0 => Err(PlanError::new("threads", "0 cannot do anything: give at least 1")),
+        threads if threads > MAX_THREADS => {
+            Err(PlanError::new("threads", format!("{threads} are too many: {MAX_THREADS} are the most")))
+        }
+        threads => Ok(threads.min(connections) as usize),
+    }
+}
+
+fn check_steps(
+    plan: &Plan,
+    target: &Url,
+    defaults: &Defaults,
+    is_open: bool,
+) -> Result<Box<[workload::Step]>> {
+    let otherwise = plan.think_time.unwrap_or(defaults.think_time);
+    let get = [Step::default()];
+    let steps = if plan.steps.is_empty() { &get[..] } else { &plan.steps };
+    let mut ready = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        ready.push(check_step(step, &format!("steps[{at}]"), target, otherwise)?);
+    }
+    if let (true, Some(last)) = (is_open, ready.last_mut()) {
+        // The connection is free for the next arrival.
+        last.think_ns = (0, 0);
+    }
+    Ok(ready.into())
+}
+
+fn check_step(step: &Step, path: &str, target: &Url, otherwise: ThinkTime) -> Result<workload::Step> {
+    let url = resolve(target, &step.url, &format!("{path}.url"))?;
+    let method = step.method.as_deref().unwrap_or(if step.body.is_some() { "POST" } else { "GET" });
+    if !is_token(method) || method == "CONNECT" {
+        let reason = format!("'{}' is not a method: write GET, POST, …", method.escape_debug());
+        return Err(PlanError::new(format!("{path}.method"), reason));
+    }
+    let headers = check_headers(step, path)?;
+    if let Some(status) = step.expect_status.iter().find(|status| !(200..=999).contains(*status)) {
+        let reason = format!("{status} is not the status of a response: give 200 to 999");
+        return Err(PlanError::new(format!("{path}.expect_status"), reason));
+    }
+    let body = step.body.as_deref().unwrap_or("");
+    let length =
+        (step.body.is_some() || matches!(method, "POST" | "PUT" | "PATCH")).then_some(body.len() as u64);
+    let mut bytes = Vec::new();
+    push_request_head(&mut bytes, method, url.target(), url.authority(), &headers, length);
+    bytes.extend_from_slice(body.as_bytes());
+    let think = step.think_time.unwrap_or(otherwise);
+    let path_only = url.target().split('?').next().unwrap_or_default();
+    Ok(workload::Step {
+        name: step.name.clone().unwrap_or_else(|| format!("{method} {path_only}")),
+        method: method.to_owned(),
+        bytes: bytes.into(),
+        body_len: body.len() as u64,
+        expect_status: step.expect_status.clone().into(),
+        think_ns: (nanos(think.min), nanos(think.max)),
+    })
+}
+
+fn check_headers(step: &Step, path: &str) -> Result<Vec<Header>> {
+    let header = |(name, value): (&String, &String)| {
+        let field = || format!("{path}.headers.{}", name.escape_debug());
+        Header::new(name, value).map_err(|error| PlanError::new(field(), error.to_string()))
+    };
+    step.headers.iter().map(header).collect()
+}
+
+/// The URL of a step: behind the target's path, or absolute with the same origin.
+fn resolve(target: &Url, url: &str, field: &str) -> Result<Url> {
+    if url.is_empty() {
+        return Ok(target.clone());
+    }
+    if url.contains("://") && !url.starts_with(['/', '?']) {
+        let absolute = parse_url(field, url)?;
+        let origin = |url: &Url| (url.scheme(), url.host().to_ascii_lowercase(), url.port());
+        if origin(&absolute) == origin(target) {
+            return Ok(absolute);
+        }
+        let reason = format!("'{absolute}' is not on the target '{target}': a plan loads one origin");
+        return Err(PlanError::new(field, reason));
+    }
+    let base = target.target().split('?').next().unwrap_or_default();
+    let (base, slash) = if url.starts_with('?') { (base, "") } else { (base.trim_end_matches('/'), "/") };
+    let url = url.strip_prefix('/').unwrap_or(url);
+    parse_url(field, &format!("http://{}{base}{slash}{url}", target.authority()))
+}
+
+fn parse_url(field: &str, text: &str) -> Result<Url> {
+    let url = Url::parse(text).map_err(|error| PlanError::new(field, format!("{}: {error}", shown(text))))?;
+    match url.scheme() {
+        Scheme::Http => Ok(url),
+        Scheme::Https => {
+            Err(PlanError::new(field, format!("'{url}': https is not spoken by the load runner: use http")))
+        }
+    }
+}
+
+/// A URL that was refused, as far as it can be shown: without query, and not at all if it has credentials.
+fn shown(url: &str) -> String {
+    if url.contains('@') {
+        return "(not shown)".to_owned();
+    }
+    format!("'{}'", url.split('?').next().unwrap_or_default().escape_debug())
+}
+
+/// Durations are a year at most, so this never cuts one short.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(FOREVER_NS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload(json: &str) -> Workload {
+        Plan::from_json(json).unwrap().check().unwrap()
+    }
+
+    /// A plan for `http://h` with these fields besides.
+    fn refusal(fields: &str) -> String {
+        let json = format!(r#"{{"target": "http://h"{fields}}}"#);
+        Plan::from_json(&json)
+            .and_then(|plan| plan.check())
+            .map(|_| String::new())
+            .unwrap_or_else(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_url_alone_is_a_closed_load_of_one_get() {
+        let workload = Plan::get("http://h:81/a?b").check().unwrap();
+        assert_eq!(workload.steps[0].name, "GET /a");
+        assert_eq!(&*workload.steps[0].bytes, b"GET /a?b HTTP/1.1\r\nHost: h:81\r\n\r\n");
+        assert_eq!((workload.is_open(), workload.connections(), workload.name()), (false, 64, "h:81"));
+        assert_eq!(workload.duration(), Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn steps_become_the_bytes_that_are_sent() {
+        let workload = workload(
+            r#"{"target": "http://h/api/?key=1", "think_time": "1s", "steps": [
+                {"url": "/a?x=1", "headers": {"Accept": "*/*"}},
+                {"url": "b", "body": "hi", "think_time": {"min": "1ms", "max": "2ms"}},
+                {"url": "http://H:80/c", "method": "DELETE", "name": "drop"},
+                {"url": "?q", "method": "POST"}
+            ]}"#,
+        );
+        let sent: Vec<&str> =
+            workload.steps.iter().map(|step| str::from_utf8(&step.bytes).unwrap()).collect();
+        assert_eq!(
+            sent,
+            [
+                "GET /api/a?x=1 HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n",
+                "POST /api/b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi",
+                "DELETE /c HTTP/1.1\r\nHost: H\r\n\r\n",
+                "POST /api/?q HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
+            ]
+        );
+        let names: Vec<&str> = workload.steps().collect();
+        assert_eq!(names, ["GET /api/a", "POST /api/b", "drop", "POST /api/"]);
+        assert_eq!(workload.steps[0].think_ns, (1_000_000_000, 1_000_000_000));
+        assert_eq!(workload.steps[1].think_ns, (1_000_000, 2_000_000));
+    }
+
+    #[test]
+    fn a_kind_gives_what_is_left_out() {
+        let load = workload(r#"{"target": "http://h", "type": "load"}"#);
+        assert_eq!((load.connections(), load.duration()), (50, Some(Duration::from_secs(120))));
+        assert_eq!(load.steps[0].think_ns, (1_000_000_000, 5_000_000_000));
+        let soak = workload(
+            r#"{"target": "http://h", "type": "soak", "users": 7, "ramp_up": "0s", "think_time": "0s"}"#,
+        );
+        assert_eq!((soak.connections(), soak.duration()), (7, Some(Duration::from_secs(330))));
+        assert_eq!(soak.steps[0].think_ns, (0, 0));
+    }
+
+    #[test]
+    fn a_rate_holds_its_arrivals_and_its_connections_never_think_after_the_last_step() {
+        let open = workload(
+            r#"{"target": "http://h", "rate": 10, "connections": 3, "duration": "4s", "ramp_up": "2s", "think_time": "1s",
+                "steps": [{"url": "/a"}, {"url": "/b"}]}"#,
+        );
+        assert_eq!((open.scheduled(), open.connections()), (Some(50), 3));
+        assert_eq!([open.steps[0].think_ns.0, open.steps[1].think_ns.0], [1_000_000_000, 0]);
+    }
+
+    #[test]
+    fn stages_begin_where_the_plan_says() {
+        let closed = workload(
+            r#"{"target": "http://h", "stages": [{"duration": "1s", "users": 5}, {"duration": "1s", "users": 0}]}"#,
+        );
+        assert_eq!((closed.connections(), closed.load.curve().level_at(500_000_000)), (5, 3));
+        let open =
+            workload(r#"{"target": "http://h", "rate": 10, "stages": [{"duration": "2s", "rate": 0}]}"#);
+        assert_eq!(open.scheduled(), Some(10));
+    }
+
+    #[test]
+    fn iterations_take_the_place_of_a_duration() {
+        let counted = workload(r#"{"target": "http://h", "users": 3, "iterations": 4, "threads": 8}"#);
+        assert_eq!((counted.scheduled(), counted.duration(), counted.threads()), (Some(12), None, 3));
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_the_value_and_the_remedy() {
+        let rows = [
+            (r#", "users": 0"#, "users: 0 is out of range: give 1 to 1000000"),
+            (
+                r#", "users": 3, "connections": 4"#,
+                "connections: 4 are not the 3 users, who have one each: leave one of them out",
+            ),
+            (r#", "rate": 0"#, "rate: 0 is out of range: give 0.001 to 10000000 arrivals per second"),
+            (
+                r#", "rate": 5, "iterations": 5"#,
+                "iterations: cannot stand beside 'rate': leave one of them out",
+            ),
+            (r#", "iterations": 0"#, "iterations: 0 is nothing to do: give at least 1"),
+            (
+                r#", "iterations": 1, "duration": "1s""#,
+                "duration: cannot stand beside 'iterations': leave one of them out",
+            ),
+            (r#", "duration": "0s""#, "duration: 0s is nothing to do: give at least 1ms"),
+            (r#", "timeout": "0s""#, "timeout: 0s leaves no time for an answer: give at least 1ms"),
+            (r#", "threads": 0"#, "threads: 0 cannot do anything: give at least 1"),
+            (
+                r#", "duration": "1s", "stages": [{"duration": "1s", "users": 1}]"#,
+                "duration: cannot stand beside 'stages': leave one of them out",
+            ),
+            (
+                r#", "stages": [{"duration": "1s", "users": 1}, {"duration": "1s"}]"#,
+                "stages[1].users: is missing: say how many there are at the end of the stage",
+            ),
+            (
+                r#", "stages": [{"duration": "1s", "users": 1}, {"duration": "1s", "rate": 1}]"#,
+                "stages[0].users: cannot stand beside a rate: use rates in all stages, or users in all",
+            ),
+            (
+                r#", "stages": [{"duration": "1s", "users": 0}]"#,
+                "stages: never reach one user: raise one of them",
+            ),
+            (
+                r#", "stages": [{"duration": "1s", "rate": 0}]"#,
+                "stages: never reach a rate: raise one of them",
+            ),
+            (
+                r#", "steps": [{"url": "/"}, {"url": "/a b"}]"#,
+                "steps[1].url: 'http://h/a b': the url has a character that cannot be sent (' ' at byte 10): percent-encode it",
+            ),
+            (
+                r#", "steps": [{"url": "http://other/"}]"#,
+                "steps[0].url: 'http://other/' is not on the target 'http://h/': a plan loads one origin",
+            ),
+            (
+                r#", "steps": [{"method": "G T"}]"#,
+                "steps[0].method: 'G T' is not a method: write GET, POST, …",
+            ),
+            (
+                r#", "steps": [{"headers": {"X": "a\r\nb"}}]"#,
+                "steps[0].headers.X: the value of header 'X' has a control character (\\r): remove it",
+            ),
+            (
+                r#", "steps": [{"expect_status": [200, 99]}]"#,
+                "steps[0].expect_status: 99 is not the status of a response: give 200 to 999",
+            ),
+        ];
+        for (fields, expected) in rows {
+            assert_eq!(refusal(fields), expected);
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_plan_is_refused_by_path() {
+        let rows = [
+            (
+                r#", "step": []"#,
+                "step: unknown field `step`, expected one of `name`, `type`, `target`, `steps`, `users`, `rate`, `connections`, `threads`, `duration`, `iterations`, `ramp_up`, `ramp_down`, `stages`, `think_time`, `timeout`, `thresholds`",
+            ),
+            (
+                r#", "steps": [{}, {"uri": "/"}]"#,
+                "steps[1].uri: unknown field `uri`, expected one of `name`, `method`, `url`, `headers`, `body`, `expect_status`, `think_time`",
+            ),
+            (r#", "users": -1"#, "users: invalid value: integer `-1`, expected u32"),
+            (
+                r#", "duration": "90""#,
+                "duration: '90' is not a duration: write a number and a unit, such as 10s, 1m30s or 250ms",
+            ),
+            (
+                r#", "think_time": {"min": "2s", "max": "1s"}"#,
+                "think_time: min is longer than max: swap them",
+            ),
+            (
+                r#", "think_time": 5"#,
+                "think_time: invalid type: integer `5`, expected a duration such as \"1s\", or {\"min\": \"1s\", \"max\": \"5s\"}",
+            ),
+            (
+                r#", "type": "smoke""#,
+                "type: unknown variant `smoke`, expected one of `load`, `stress`, `spike`, `soak`, `custom`",
+            ),
+            (r#"} x"#, "trailing characters"),
+        ];
+        for (fields, expected) in rows {
+            let refused = refusal(fields);
+            assert_eq!(refused.split(" at line ").next(), Some(expected));
+        }
+        let threshold = refusal(r#", "thresholds": ["p95 < 5", "p96 < 5"]"#);
+        assert!(threshold.starts_with("thresholds[1]: 'p96 < 5' is not a threshold: "), "{threshold}");
+        assert!(Plan::from_json("").unwrap_err().field().is_empty());
+    }
+
+    #[test]
+    fn a_target_is_refused_without_repeating_what_may_be_secret() {
+        for (target, expected) in [
+            ("h:80", "target: 'h:80': the url has to begin with http:// or https://"),
+            ("https://h/?a", "target: 'https://h/?…': https is not spoken by the load runner: use http"),
+            ("", "target: '': the url has to begin with http:// or https://"),
+        ] {
+            assert_eq!(Plan::get(target).check().unwrap_err().to_string(), expected);
+        }
+        let refused = Plan::get("http://user:hunter2@h/").check().unwrap_err().to_string();
+        assert!(refused.starts_with("target: (not shown): ") && !refused.contains("hunter2"), "{refused}");
+    }
+}

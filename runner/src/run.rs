@@ -1,0 +1,275 @@
+//! Starting a run, stopping it, and what it came to.
+
+use std::{
+    error::Error,
+    fmt, io,
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use barewire::{Registry, wire::http::Url};
+use mio::Waker;
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::{clock::now_ns, plan::Workload, worker::Worker};
+
+/// File descriptors of a thread besides its connections: poll, alarm, waker.
+const FILES_PER_THREAD: u64 = 3;
+/// Those that the rest of the process may need.
+const FILES_BESIDES: u64 = 64;
+
+/// A running load. Dropping it asks it to stop.
+///
+/// ```
+/// use barewire::Registry;
+/// use barewire_runner::{Behaviour, Figures, Plan, Run, Target};
+///
+/// let target = Target::bind("127.0.0.1:0".parse()?, Behaviour::default())?;
+/// let plan = Plan { users: Some(2), iterations: Some(50), ..Plan::get(format!("http://{}/", target.local_addr())) };
+/// let registry = Registry::new("example");
+/// let totals = Run::start(&plan.check()?, &registry)?.join()?;
+/// assert_eq!((totals.completed, target.requests()), (100, 100));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Run {
+    workers: Vec<JoinHandle<io::Result<Totals>>>,
+    wakers: Vec<Arc<Waker>>,
+    start_ns: u64,
+    stop_ns: Arc<AtomicU64>,
+}
+
+/// What became of the iterations: `completed + dropped + unfinished == scheduled`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Arrivals that were due before the end; of a closed load, iterations that were begun.
+    pub scheduled: u64,
+    /// Iterations that were begun.
+    pub started: u64,
+    /// Those that ran all their steps, whatever became of each.
+    pub completed: u64,
+    /// Arrivals that never found a free connection, not even after the end.
+    pub dropped: u64,
+    /// Iterations that were begun and cut off by the end.
+    pub unfinished: u64,
+    /// Requests that were sent and have no outcome: only when a run is stopped early.
+    pub requests_unfinished: u64,
+    /// From the beginning of the load to the last outcome.
+    pub elapsed: Duration,
+}
+
+impl Run {
+    /// Makes sure that the target can be reached, and begins to load it from threads of its own, which count in
+    /// `registry`.
+    ///
+    /// The first address of the target's name that accepts a connection is the one that is loaded.
+    ///
+    /// # Errors
+    /// [`RunError`]. Nothing of HTTP has been sent by then.
+    pub fn start(workload: &Workload, registry: &Registry) -> Result<Self, RunError> {
+        allow_files(workload)?;
+        let addr = reach(&workload.target, Duration::from_nanos(workload.timeout_ns))?;
+        let workload = Arc::new(workload.clone());
+        let stop_ns = Arc::new(AtomicU64::new(u64::MAX));
+        let worker = |thread| Worker::new(&workload, thread, addr, registry, &stop_ns);
+        let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
+        let wakers = workers.iter().map(Worker::waker).collect();
+        let start_ns = now_ns();
+        let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns };
+        for (at, worker) in workers.into_iter().enumerate() {
+            let thread = thread::Builder::new().name(format!("load {at}"));
+            match thread.spawn(move || worker.run(start_ns)) {
+                Ok(handle) => run.workers.push(handle),
+                Err(error) => {
+                    run.stop();
+                    return Err(RunError::Io(error));
+                }
+            }
+        }
+        Ok(run)
+    }
+
+    /// Asks the run to end early: nothing is sent any more, what is in flight has a second to come back.
+    pub fn stop(&self) {
+        self.stop_ns.fetch_min(now_ns(), Ordering::Relaxed);
+        for waker in &self.wakers {
+            // Only a poll that is gone cannot be woken.
+            drop(waker.wake());
+        }
+    }
+
+    /// How long ago the load began.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(now_ns().saturating_sub(self.start_ns))
+    }
+
+    /// Whether all threads have ended.
+    pub fn is_finished(&self) -> bool {
+        self.workers.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// A thread that failed or panicked; the others are waited for first.
+    pub fn join(mut self) -> Result<Totals, RunError> {
+        let workers = std::mem::take(&mut self.workers);
+        let ends: Vec<_> = workers.into_iter().map(JoinHandle::join).collect();
+        let mut totals = Totals::default();
+        for end in ends {
+            totals.add(&end.map_err(|panic| RunError::Panicked(message_of(panic.as_ref())))??);
+        }
+        Ok(totals)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.workers.is_empty() {
+            self.stop();
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, other: &Totals) {
+        self.scheduled += other.scheduled;
+        self.started += other.started;
+        self.completed += other.completed;
+        self.dropped += other.dropped;
+        self.unfinished += other.unfinished;
+        self.requests_unfinished += other.requests_unfinished;
+        self.elapsed = self.elapsed.max(other.elapsed);
+    }
+}
+
+/// Why a run could not begin, or did not end well.
+#[derive(Debug)]
+pub enum RunError {
+    /// No address of the target accepts a connection.
+    Unreachable {
+        /// The base URL.
+        target: String,
+        /// Of the last address that was tried, or of the name.
+        why: io::Error,
+    },
+    /// The process may not open as many files as the run needs.
+    FileLimit {
+        /// How many connections were asked for.
+        connections: usize,
+        /// How many files they need.
+        needed: u64,
+        /// How many there may be at most.
+        limit: u64,
+    },
+    /// The system refused a thread or a poll.
+    Io(io::Error),
+    /// A worker thread panicked, which is a defect.
+    Panicked(String),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Unreachable { target, why } => {
+                write!(
+                    f,
+                    "target '{target}' cannot be reached: {why}; is it running, and is the address right?"
+                )
+            }
+            RunError::FileLimit { connections, needed, limit } => write!(
+                f,
+                "connections: {connections} need {needed} open files and the limit is {limit}: \
+                 raise it with 'ulimit -n {needed}' or ask for fewer"
+            ),
+            RunError::Io(error) => write!(f, "the load could not run: {error}"),
+            RunError::Panicked(message) => write!(f, "a load thread panicked: {message}"),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::Unreachable { why: error, .. } | RunError::Io(error) => Some(error),
+            RunError::FileLimit { .. } | RunError::Panicked(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        RunError::Io(error)
+    }
+}
+
+/// Raises the soft limit of open files if it has to be.
+fn allow_files(workload: &Workload) -> Result<(), RunError> {
+    let threads = workload.threads as u64;
+    let needed = workload.connections as u64 + threads * FILES_PER_THREAD + FILES_BESIDES;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    if let Some(maximum) = limit.maximum.filter(|maximum| *maximum < needed) {
+        return Err(RunError::FileLimit { connections: workload.connections, needed, limit: maximum });
+    }
+    limit.current = Some(needed);
+    setrlimit(Resource::Nofile, limit).map_err(|error| RunError::Io(error.into()))
+}
+
+/// The first address that accepts a connection.
+fn reach(target: &Url, timeout: Duration) -> Result<SocketAddr, RunError> {
+    let unreachable = |why| RunError::Unreachable { target: target.to_string(), why };
+    let addrs = (target.host(), target.port()).to_socket_addrs().map_err(unreachable)?;
+    let mut why = io::Error::other("the name has no address");
+    for addr in addrs {
+        match TcpStream::connect_timeout(&addr, timeout) {
+            Ok(_) => return Ok(addr),
+            Err(error) => why = error,
+        }
+    }
+    Err(unreachable(why))
+}
+
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_what_is_wrong_and_what_to_do() {
+        let why = || io::Error::other("connection refused");
+        let rows = [
+            (
+                RunError::Unreachable { target: "http://h/".to_owned(), why: why() },
+                "target 'http://h/' cannot be reached: connection refused; is it running, and is the address right?",
+            ),
+            (
+                RunError::FileLimit { connections: 5000, needed: 5070, limit: 4096 },
+                "connections: 5000 need 5070 open files and the limit is 4096: raise it with 'ulimit -n 5070' or ask for fewer",
+            ),
+            (RunError::Io(why()), "the load could not run: connection refused"),
+            (RunError::Panicked("oops".to_owned()), "a load thread panicked: oops"),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let panics = [thread::spawn(|| panic!("plain")), thread::spawn(|| panic!("number {}", 5))];
+        let words = panics.map(|thread| message_of(thread.join().unwrap_err().as_ref()));
+        assert_eq!(words, ["plain", "number 5"]);
+    }
+}

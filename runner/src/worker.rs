@@ -1,0 +1,508 @@
+//! One thread of a run: its own poll, connections and shard; nothing is shared while it runs.
+//!
+//! ```text
+//! admit     users who became active, arrivals that are due      ─┐
+//! send      everything that can go, a clock read before each     │ one round
+//! poll      until something is ready or the alarm goes off       │
+//! receive   everything that is ready                             │
+//! expire    time-outs and pauses                                ─┘
+//! ```
+//!
+//! Receiving all before sending anything lets the peer work while we read. There is one loop for all kinds of
+//! load: who begins is a [`Source`], when to end is an [`Ending`].
+
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use barewire::Registry;
+use mio::{Events, Poll, Token, Waker, event::Event};
+
+use crate::{
+    clock::{Alarm, now_ns},
+    conn::{Conn, Response, State},
+    deadline::Deadlines,
+    meter::{Exchange, Meters},
+    outcome::{Failure, Outcome},
+    plan::{Load, Workload},
+    rng::Rng,
+    run::Totals,
+    source::{Source, target_rate},
+};
+
+const ALARM: Token = Token(usize::MAX - 1);
+const WAKER: Token = Token(usize::MAX - 2);
+
+/// What one read takes at most.
+const BUFFER_BYTES: usize = 64 * 1024;
+const EVENTS: usize = 1024;
+
+/// How long requests in flight have when the run is stopped early.
+const GRACE_NS: u64 = 1_000_000_000;
+
+/// The pause after a refused connection, doubled with each in a row, so that a dead target costs no core.
+const BACKOFF_NS: u64 = 10_000_000;
+const MAX_BACKOFF_NS: u64 = 1_000_000_000;
+
+pub(crate) struct Worker {
+    workload: Arc<Workload>,
+    addr: SocketAddr,
+    poll: Poll,
+    alarm: Alarm,
+    waker: Arc<Waker>,
+    /// When the run was asked to stop; `u64::MAX` as long as it was not.
+    stop_ns: Arc<AtomicU64>,
+    start_ns: u64,
+    ending: Ending,
+    source: Source,
+    conns: Box<[Conn]>,
+    /// Those with a request to be sent in this round.
+    ready: Vec<usize>,
+    timeouts: Deadlines,
+    pauses: Deadlines,
+    busy: usize,
+    in_flight: usize,
+    totals: Totals,
+    meters: Meters,
+    rng: Rng,
+    buffer: Box<[u8]>,
+}
+
+/// When what ends, on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    /// Arrivals from here on do not count as scheduled.
+    end_ns: u64,
+    /// Nothing is sent from here on.
+    send_before_ns: u64,
+    /// What is not finished by then never will be.
+    cut_ns: u64,
+}
+
+impl Worker {
+    /// Thread `thread` of those that the workload has.
+    pub(crate) fn new(
+        workload: &Arc<Workload>,
+        thread: usize,
+        addr: SocketAddr,
+        registry: &Registry,
+        stop_ns: &Arc<AtomicU64>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let count = (workload.connections - thread).div_ceil(workload.threads);
+        Ok(Worker {
+            workload: Arc::clone(workload),
+            addr,
+            alarm: Alarm::new(poll.registry(), ALARM)?,
+            waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
+            poll,
+            stop_ns: Arc::clone(stop_ns),
+            start_ns: 0,
+            ending: Ending::of(workload, 0),
+            source: Source::new(&workload.load, thread, workload.threads, count),
+            conns: (0..count).map(|_| Conn::new(workload.iterations)).collect(),
+            ready: Vec::with_capacity(count),
+            timeouts: Deadlines::new(count),
+            pauses: Deadlines::new(count),
+            busy: 0,
+            in_flight: 0,
+            totals: Totals::default(),
+            meters: Meters::new(registry, workload),
+            rng: Rng::new(thread as u64),
+            buffer: vec![0; BUFFER_BYTES].into(),
+        })
+    }
+
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Works until the load has ended, from `start_ns` on.
+    pub(crate) fn run(mut self, start_ns: u64) -> io::Result<Totals> {
+        self.start_ns = start_ns;
+        self.ending = Ending::of(&self.workload, start_ns);
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let now = now_ns();
+            self.ending.stop_by(self.stop_ns.load(Ordering::Relaxed));
+            self.admit(now);
+            self.send_ready(now);
+            self.show(now);
+            if self.is_done(now) {
+                return Ok(self.finish());
+            }
+            self.set_alarm(now)?;
+            let timeout = (!self.ready.is_empty()).then_some(Duration::ZERO);
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => result?,
+            }
+            for event in &events {
+                self.receive(event);
+            }
+            self.expire(now_ns());
+        }
+    }
+
+    /// Begins what is to begin.
+    fn admit(&mut self, now: u64) {
+        if now >= self.ending.send_before_ns {
+            self.abandon_pauses();
+            return;
+        }
+        let since_start = now.saturating_sub(self.start_ns);
+        if let Source::Users(users) = &mut self.source {
+            for at in users.activate(since_start) {
+                if self.conns[at].state == State::Idle {
+                    self.busy += 1;
+                    self.resume(at, now, now);
+                }
+            }
+        }
+        while let Source::Arrivals { arrivals, idle } = &mut self.source
+            && let Some(due) = arrivals.due_ns().map(|due_ns| self.start_ns + due_ns)
+            && due <= now
+            && due < self.ending.end_ns
+            && let Some(at) = idle.pop()
+        {
+            arrivals.advance();
+            self.busy += 1;
+            self.begin(at, due);
+        }
+    }
+
+    fn begin(&mut self, at: usize, due: u64) {
+        let conn = &mut self.conns[at];
+        (conn.step, conn.is_running) = (0, true);
+        self.totals.started += 1;
+        self.call(at, due);
+    }
+
+    /// Lists the next step's request for the send phase.
+    fn call(&mut self, at: usize, due: u64) {
+        let conn = &mut self.conns[at];
+        (conn.due_ns, conn.state) = (due, State::Ready);
+        self.ready.push(at);
+    }
+
+    /// Goes on with the iteration, or to the next one, or to rest. `due` is when there was nothing left to wait for.
+    fn resume(&mut self, at: usize, due: u64, now: u64) {
+        let conn = &self.conns[at];
+        let is_over = now >= self.ending.send_before_ns;
+        if conn.is_running && !is_over {
+            return self.call(at, due);
+        }
+        match &mut self.source {
+            Source::Users(users) if users.is_active(at) && conn.iterations_left > 0 && !is_over => {
+                self.begin(at, due)
+            }
+            _ => self.rest(at),
+        }
+    }
+
+    fn rest(&mut self, at: usize) {
+        let conn = &mut self.conns[at];
+        (conn.state, conn.is_running) = (State::Idle, false);
+        self.busy -= 1;
+        if let Source::Arrivals { idle, .. } = &mut self.source {
+            idle.push(at);
+        }
+    }
+
+    /// Sends everything that can go. What becomes ready meanwhile has its turn in the next round.
+    fn send_ready(&mut self, now: u64) {
+        let count = self.ready.len();
+        for index in 0..count {
+            let at = self.ready[index];
+            if self.conns[at].state != State::Ready {
+                continue;
+            }
+            if now >= self.ending.send_before_ns {
+                self.cancel(at);
+            } else if self.conns[at].is_open() {
+                self.send_first(at);
+            } else {
+                self.connect(at);
+            }
+        }
+        self.ready.drain(..count);
+    }
+
+    /// Gives up a request that was not sent, and its iteration; one whose first request it is never began.
+    fn cancel(&mut self, at: usize) {
+        if self.conns[at].step == 0 {
+            self.totals.started -= 1;
+            self.totals.dropped += u64::from(self.workload.is_open());
+        }
+        self.rest(at);
+    }
+
+    fn connect(&mut self, at: usize) {
+        let now = now_ns();
+        let conn = &mut self.conns[at];
+        (conn.sent_ns, conn.state) = (now, State::Connecting);
+        conn.reset(false);
+        self.timeouts.set(at, now.saturating_add(self.workload.timeout_ns));
+        if conn.connect(self.addr, self.poll.registry(), Token(at)).is_err() {
+            self.fail(at, Failure::Connect);
+        }
+    }
+
+    fn send_first(&mut self, at: usize) {
+        let conn = &mut self.conns[at];
+        conn.reset(self.workload.steps[conn.step].is_head());
+        let now = now_ns();
+        (conn.sent_ns, conn.state) = (now, State::Sending);
+        self.in_flight += 1;
+        self.meters.sent(conn.step, now.saturating_sub(conn.due_ns));
+        self.timeouts.set(at, now.saturating_add(self.workload.timeout_ns));
+        self.send(at);
+    }
+
+    fn send(&mut self, at: usize) {
+        let conn = &mut self.conns[at];
+        match conn.send(&self.workload.steps[conn.step].bytes) {
+            Ok(true) => conn.state = State::Receiving,
+            Ok(false) => {}
+            Err(_) => self.fail(at, Failure::Reset),
+        }
+    }
+
+    fn receive(&mut self, event: &Event) {
+        let Token(at) = event.token();
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        match conn.state {
+            State::Connecting => match conn.is_connected() {
+                Ok(true) => self.connected(at),
+                Ok(false) => {}
+                Err(_) => self.fail(at, Failure::Connect),
+            },
+            State::Sending | State::Receiving => {
+                if has_news(event) {
+                    self.read(at, event.is_read_closed());
+                }
+                if event.is_writable() && self.conns[at].state == State::Sending {
+                    self.send(at);
+                }
+            }
+            State::Idle | State::Ready | State::Pausing => {
+                if has_news(event) {
+                    conn.look_idle(&mut self.buffer);
+                }
+            }
+        }
+    }
+
+    fn connected(&mut self, at: usize) {
+        let conn = &mut self.conns[at];
+        (conn.refusals, conn.state) = (0, State::Ready);
+        self.timeouts.clear(at);
+        self.ready.push(at);
+    }
+
+    fn read(&mut self, at: usize, is_ending: bool) {
+        match self.conns[at].receive(&mut self.buffer, is_ending) {
+            Ok(None) => {}
+            Ok(Some(response)) => self.answered(at, response),
+            Err(failure) => self.fail(at, failure),
+        }
+    }
+
+    fn answered(&mut self, at: usize, response: Response) {
+        let conn = &mut self.conns[at];
+        let step = &self.workload.steps[conn.step];
+        conn.settle(step.bytes.len());
+        let outcome = Outcome::answered(response.status, step.expects(response.status));
+        self.conclude(at, outcome, response.body_bytes);
+    }
+
+    /// Ends the request at hand without a response, and with it the connection.
+    fn fail(&mut self, at: usize, failure: Failure) {
+        let conn = &mut self.conns[at];
+        conn.close();
+        if failure == Failure::Connect {
+            conn.refusals += 1;
+        }
+        self.conclude(at, Outcome::failed(failure), 0);
+    }
+
+    /// Counts the request at hand and goes on.
+    fn conclude(&mut self, at: usize, outcome: Outcome, body_bytes: u64) {
+        let now = now_ns();
+        let conn = &mut self.conns[at];
+        if conn.state != State::Connecting {
+            self.in_flight -= 1;
+        }
+        let (bytes_in, bytes_out) = conn.bytes();
+        let exchange = Exchange {
+            outcome,
+            service_ns: now.saturating_sub(conn.sent_ns),
+            response_ns: now.saturating_sub(conn.due_ns),
+            bytes_in,
+            bytes_out,
+            body_bytes,
+        };
+        self.meters.finished(conn.step, &exchange);
+        self.timeouts.clear(at);
+        self.move_on(at, now);
+    }
+
+    /// Goes to the next step, after its pause.
+    fn move_on(&mut self, at: usize, now: u64) {
+        let conn = &mut self.conns[at];
+        let (shortest, longest) = self.workload.steps[conn.step].think_ns;
+        let think = if longest > 0 { self.rng.between(shortest, longest) } else { 0 };
+        let pause = think.max(backoff(conn.refusals));
+        conn.step += 1;
+        if conn.step == self.workload.steps.len() {
+            (conn.step, conn.is_running) = (0, false);
+            conn.iterations_left = conn.iterations_left.saturating_sub(1);
+            self.totals.completed += 1;
+            self.meters.iteration();
+        }
+        if pause == 0 {
+            return self.resume(at, now, now);
+        }
+        conn.state = State::Pausing;
+        self.pauses.set(at, now.saturating_add(pause));
+    }
+
+    fn expire(&mut self, now: u64) {
+        while let Some((at, _)) = self.timeouts.pop_due(now) {
+            let is_connecting = self.conns[at].state == State::Connecting;
+            self.fail(at, if is_connecting { Failure::Connect } else { Failure::Timeout });
+        }
+        while let Some((at, due)) = self.pauses.pop_due(now) {
+            self.resume(at, due, now);
+        }
+    }
+
+    fn abandon_pauses(&mut self) {
+        for at in 0..self.conns.len() {
+            if self.conns[at].state == State::Pausing {
+                self.pauses.clear(at);
+                self.rest(at);
+            }
+        }
+    }
+
+    fn show(&mut self, now: u64) {
+        self.meters.gauges(self.busy, self.in_flight);
+        if let Load::Open(_) = self.workload.load {
+            let since_start = now.saturating_sub(self.start_ns);
+            self.meters.target_rate(target_rate(&self.workload.load, since_start, self.workload.threads));
+        }
+    }
+
+    fn is_done(&self, now: u64) -> bool {
+        let is_over = now >= self.ending.send_before_ns;
+        now >= self.ending.cut_ns || (self.busy == 0 && (is_over || self.nothing_will_begin()))
+    }
+
+    fn nothing_will_begin(&self) -> bool {
+        match self.source {
+            // A user who has no iterations left does not begin, whatever the curve says.
+            Source::Users(_) => {
+                self.source.is_exhausted() || self.conns.iter().all(|conn| conn.iterations_left == 0)
+            }
+            Source::Arrivals { .. } => self.source.is_exhausted(),
+        }
+    }
+
+    fn set_alarm(&mut self, now: u64) -> io::Result<()> {
+        let is_over = now >= self.ending.send_before_ns;
+        let begin =
+            self.source.next_ns().filter(|_| !is_over).map(|at_ns| at_ns.saturating_add(self.start_ns));
+        let end = if is_over { self.ending.cut_ns } else { self.ending.send_before_ns };
+        let waits = [begin, self.timeouts.next_ns(), self.pauses.next_ns()];
+        self.alarm.set(now, waits.into_iter().flatten().fold(end, u64::min))
+    }
+
+    fn finish(mut self) -> Totals {
+        let end = self.ending.end_ns.saturating_sub(self.start_ns);
+        self.totals.dropped += self.source.backlog(end);
+        self.totals.unfinished = self.totals.started - self.totals.completed;
+        self.totals.scheduled = self.totals.started + self.totals.dropped;
+        self.totals.requests_unfinished = self.in_flight as u64;
+        self.totals.elapsed = Duration::from_nanos(now_ns().saturating_sub(self.start_ns));
+        self.meters.dropped(self.totals.dropped);
+        self.totals
+    }
+}
+
+impl Ending {
+    /// A closed load ends with its time: what is in flight is awaited, the rest of an iteration is not begun. An
+    /// open load has promised its arrivals: the backlog is served for as long as a request may take.
+    fn of(workload: &Workload, start_ns: u64) -> Self {
+        let end_ns = match workload.duration() {
+            Some(_) => start_ns.saturating_add(workload.load.curve().end_ns()),
+            None => u64::MAX,
+        };
+        let drain_ns = if workload.is_open() { workload.timeout_ns } else { 0 };
+        Ending { end_ns, send_before_ns: end_ns.saturating_add(drain_ns), cut_ns: u64::MAX }
+    }
+
+    fn stop_by(&mut self, stop_ns: u64) {
+        if stop_ns < self.cut_ns {
+            self.end_ns = self.end_ns.min(stop_ns);
+            self.send_before_ns = self.send_before_ns.min(stop_ns);
+            self.cut_ns = stop_ns.saturating_add(GRACE_NS);
+        }
+    }
+}
+
+/// Whether a read would tell something: bytes, the end, or an error.
+fn has_news(event: &Event) -> bool {
+    event.is_readable() || event.is_read_closed() || event.is_error()
+}
+
+/// The pause after so many refused connections in a row.
+fn backoff(refusals: u32) -> u64 {
+    match refusals {
+        0 => 0,
+        _ => (BACKOFF_NS << (refusals - 1).min(10)).min(MAX_BACKOFF_NS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Behaviour, Plan, Target};
+
+    /// How often this thread allocates in a whole run.
+    fn allocations(target: &Target, plan: Plan) -> u64 {
+        let workload = Arc::new(Plan { threads: Some(1), ..plan }.check().unwrap());
+        let registry = Registry::new("test");
+        let never = Arc::new(AtomicU64::new(u64::MAX));
+        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, &never).unwrap();
+        let scheduled = workload.scheduled().unwrap();
+        let counted = allocation_counter::measure(|| {
+            let totals = worker.run(now_ns()).unwrap();
+            assert_eq!(totals.completed, scheduled);
+        });
+        counted.count_total
+    }
+
+    #[test]
+    fn a_request_allocates_nothing_however_many_there_are() {
+        let target = Target::bind("127.0.0.1:0".parse().unwrap(), Behaviour::default()).unwrap();
+        let plan = Plan { users: Some(4), ..Plan::get(format!("http://{}/", target.local_addr())) };
+        let closed = |iterations| Plan { iterations: Some(iterations), ..plan.clone() };
+        assert_eq!(allocations(&target, closed(100)), allocations(&target, closed(2_000)));
+        let open = |ms| Plan { rate: Some(5e3), duration: Some(Duration::from_millis(ms)), ..plan.clone() };
+        assert_eq!(allocations(&target, open(100)), allocations(&target, open(1_000)));
+    }
+
+    #[test]
+    fn a_dead_target_is_asked_ever_less_often_and_at_least_once_a_second() {
+        let pauses_ms: Vec<u64> = (0..10).map(|refusals| backoff(refusals) / 1_000_000).collect();
+        assert_eq!(pauses_ms, [0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(backoff(u32::MAX), MAX_BACKOFF_NS);
+    }
+}

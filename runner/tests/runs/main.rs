@@ -1,0 +1,5 @@
+//! Whole runs against servers on loopback, good and bad.
+
+mod accounts;
+mod failures;
+mod support;
