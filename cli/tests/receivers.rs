@@ -25,14 +25,17 @@ fn the_collector_hands_back_the_sum_that_was_posted() {
     assert_eq!(post(sum("requests", &[30, 10]).to_string()), 200);
     assert_eq!(post(sum("requests", &[30, 12]).to_string()), 200);
     assert_eq!(post(sum("errors", &[1]).to_string()), 200);
+    let delta = sum("deltas", &[7]).to_string().replace("Temporality\":2", "Temporality\":1");
+    assert_eq!(post(delta), 200);
 
     let documents =
-        poll(PATIENCE, "three documents", || Some(collector.documents()).filter(|all| all.len() == 3));
+        poll(PATIENCE, "four documents", || Some(collector.documents()).filter(|all| all.len() == 4));
     assert_eq!(documents[0]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["name"], "requests");
     assert_eq!(collector.last_sum("requests"), Some(42.0));
     assert_eq!(collector.last_sum("errors"), Some(1.0));
+    assert_eq!(collector.last_sum("deltas"), None);
     assert_eq!(collector.last_sum("no.such.metric"), None);
-    assert_eq!(collector.self_metric("otelcol_receiver_accepted_metric_points_total"), 5.0);
+    assert_eq!(collector.self_metric("otelcol_receiver_accepted_metric_points_total"), 6.0);
     assert_eq!(collector.self_metric("otelcol_receiver_refused_metric_points_total"), 0.0);
 
     assert!(collector.child.terminate().success(), "{}", collector.log());
