@@ -1,0 +1,219 @@
+//! Programs started for one test: their folder, ports, output, signals and end.
+
+use super::{PATIENCE, poll};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{env, process};
+
+/// A folder that is removed with this value.
+#[derive(Debug)]
+pub(crate) struct Dir(PathBuf);
+
+impl Dir {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("barewire-{}-{number}", process::id()));
+        fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file, and tells its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
+    }
+
+    /// The text of a file, empty where there is none.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read(self.0.join(name))
+            .map_or_else(|_| String::new(), |text| String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        // A folder left behind is no reason for a second panic.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A running program, killed with all that it started when this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: process::Child,
+    dir: Dir,
+    exit: Option<ExitStatus>,
+}
+
+impl Child {
+    /// Starts `command` in `dir`, its output going to files there.
+    pub(crate) fn start(mut command: Command, dir: Dir) -> Self {
+        let output = |name| File::create(dir.path().join(name)).expect("a file for the output");
+        let process = command
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(output("stdout"))
+            .stderr(output("stderr"))
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { process, dir, exit: None }
+    }
+
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// What the program printed so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.dir.read("stdout")
+    }
+
+    /// What the program logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.dir.read("stderr")
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    /// Sends a signal to the program alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        assert!(self.exit.is_none(), "the program has ended");
+        kill_process(self.pid(), signal).expect("a signal to a process of ours");
+    }
+
+    /// Freezes the program and all that it started: its sockets stay open, nobody reads them.
+    pub(crate) fn stop(&self) {
+        kill_process_group(self.pid(), Signal::STOP).expect("a signal to processes of ours");
+    }
+
+    /// Undoes [`stop`](Self::stop).
+    pub(crate) fn cont(&self) {
+        kill_process_group(self.pid(), Signal::CONT).expect("a signal to processes of ours");
+    }
+
+    /// Asks the program to end, and waits for that.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait(PATIENCE)
+    }
+
+    /// Waits for the end of the program.
+    ///
+    /// # Panics
+    /// When it still runs after `patience`.
+    pub(crate) fn wait(&mut self, patience: Duration) -> ExitStatus {
+        poll(patience, "the end of the program", || self.exited())
+    }
+
+    /// How the program ended, if it has.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        if self.exit.is_none() {
+            self.exit = self.process.try_wait().expect("the state of a child of ours");
+        }
+        self.exit
+    }
+
+    /// The memory that the program holds, in KiB.
+    pub(crate) fn rss_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(&path).expect("the state of a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS in it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// Whether this program, or one that it started, listens on the TCP port.
+    pub(crate) fn owns(&self, port: u16) -> bool {
+        let sockets = listening_sockets(port);
+        members(self.pid()).iter().flat_map(|pid| open_files(*pid)).any(|file| sockets.contains(&file))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // An ended program's number may be somebody else's by now.
+        if self.exited().is_none() {
+            kill_process_group(self.pid(), Signal::KILL).expect("a signal to processes of ours");
+            self.process.wait().expect("the end of a killed process");
+        }
+    }
+}
+
+/// A TCP port of loopback that was free a moment ago; somebody may take it before its user does.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port from the kernel");
+    listener.local_addr().expect("its number").port()
+}
+
+/// Starts a server that listens on `N` ports, and waits until it owns them all and `ready` says so.
+/// A server that lost a port to somebody else is started again with others.
+///
+/// # Panics
+/// When the server ends or is not ready in time; the message has its log.
+pub(crate) fn serve<const N: usize>(
+    command: impl Fn(&Dir, [u16; N]) -> Command,
+    ready: impl Fn([u16; N]) -> bool,
+) -> (Child, [u16; N]) {
+    for _ in 0..5 {
+        let (dir, ports) = (Dir::new(), [(); N].map(|()| free_port()));
+        let mut child = Child::start(command(&dir, ports), dir);
+        let answers = |child: &Child| ports.iter().all(|port| child.owns(*port)) && ready(ports);
+        let up = poll(PATIENCE, "a ready server", || match child.exited() {
+            Some(_) => Some(false),
+            None => answers(&child).then_some(true),
+        });
+        if up {
+            return (child, ports);
+        }
+        let log = child.log();
+        assert!(log.to_lowercase().contains("address already in use"), "the server ended:\n{log}");
+    }
+    panic!("five servers in a row lost their port to somebody else");
+}
+
+/// The listening sockets of a port, named as `/proc/PID/fd` names them.
+fn listening_sockets(port: u16) -> Vec<PathBuf> {
+    const LISTEN: &str = "0A";
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let suffix = format!(":{port:04X}");
+    let rows =
+        tables.iter().flat_map(|table| table.lines()).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.len() > 9 && row[1].ends_with(&suffix) && row[3] == LISTEN)
+        .map(|row| PathBuf::from(format!("socket:[{}]", row[9])))
+        .collect()
+}
+
+fn open_files(pid: Pid) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
+}
+
+/// The processes of the group that `leader` leads.
+fn members(leader: Pid) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").expect("the list of processes");
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+    pids.filter(|pid| group(*pid) == Some(leader)).collect()
+}
+
+/// The fields after the name are state, parent and group; `getpgid` of rustix takes no group of 0, which the kernel's own threads have.
+fn group(pid: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    Pid::from_raw(fields.split_whitespace().nth(2)?.parse().ok()?)
+}
