@@ -1,1 +1,38 @@
-fn main() {}
+//! The `barewire` command: drives HTTP load and streams its metrics.
+//!
+//! The composition root: it reads arguments, wires the runner to the exporters, shows the run live and reports it.
+//! What is counted, sent and encoded is decided elsewhere.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod exporters;
+mod failure;
+mod format;
+mod judge;
+mod live;
+mod report;
+mod results;
+mod run;
+mod summary;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Target(args) => target::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("barewire: {failure}");
+            failure.exit_code()
+        }
+    }
+}

@@ -28,6 +28,7 @@ mod name;
 mod outcome;
 mod pace;
 mod plan;
+mod profile;
 mod rng;
 mod run;
 mod source;
@@ -40,5 +41,6 @@ pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,
     Threshold, Verdict, Workload, parse_duration,
 };
+pub use profile::Profile;
 pub use run::{Run, RunError, Totals};
 pub use target::{Behaviour, Delay, Stall, Target};

@@ -36,6 +36,21 @@ pub(crate) struct Exchange {
     pub(crate) body_bytes: u64,
 }
 
+#[cfg(test)]
+impl Exchange {
+    /// A good request that took a millisecond.
+    pub(crate) fn sample() -> Self {
+        Exchange {
+            outcome: Outcome { status: Some(200), failure: None },
+            service_ns: 1_000_000,
+            response_ns: 1_000_000,
+            bytes_in: 100,
+            bytes_out: 50,
+            body_bytes: 10,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct StepMeters {
     step: String,

@@ -1,0 +1,195 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use barewire_runner::{Delay, Profile, Stall, parse_duration};
+use clap::{Args, Parser, Subcommand};
+
+/// Drives HTTP load at full speed, and streams what it measures to the receivers you have.
+#[derive(Debug, Parser)]
+#[command(name = "barewire", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Load a target, show it live, and report it
+    Run(RunArgs),
+    /// Serve requests: the embedded target, alone
+    Target(TargetArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArgs {
+    /// A URL, a JSON spec (a file, or the text itself), or nothing: an embedded server on loopback
+    pub(crate) target: Option<String>,
+
+    /// Connections kept open; without --rate each is a virtual user that waits for its response [default: 64]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) connections: Option<u32>,
+
+    /// Threads that drive the load [default: one a core]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+
+    /// How long to load the target, such as 10s, 1m30s or 500ms [default: 10s]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Requests a second, due at fixed times whatever the target does: latency then counts from when each was due
+    #[arg(short, long, value_name = "REQS_PER_SECOND")]
+    pub(crate) rate: Option<f64>,
+
+    /// How long a request may take [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Stream OTLP/JSON to a Collector's base URL, to a file, one document a line, or to stdout; repeatable
+    #[arg(long, value_name = "URL|file:PATH|-")]
+    pub(crate) otlp: Vec<String>,
+
+    /// Serve a Prometheus page at http://ADDR/metrics; a port alone is one of loopback, port 0 any free one; repeatable
+    /// [default: 127.0.0.1:0 where no exporter is given]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) prometheus: Vec<String>,
+
+    /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
+    #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
+    pub(crate) header: Vec<ExporterHeader>,
+
+    /// How often to stream
+    #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
+    pub(crate) interval: Duration,
+
+    /// The names under which the run is shown: barewire or tigrister; for one exporter only as in otlp=tigrister;
+    /// repeatable [default: barewire]
+    #[arg(long, value_name = "[EXPORTER=]NAME")]
+    pub(crate) profile: Vec<ExporterProfile>,
+
+    /// Write the results to a file, as JSON
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) results: Option<PathBuf>,
+
+    /// Show nothing but errors and warnings
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  barewire run                                              the embedded server, as fast as it goes
+  barewire run http://127.0.0.1:8080/ -c 64 -d 30s          64 users who wait for their responses
+  barewire run http://127.0.0.1:8080/ -r 2000 -d 30s        2000 requests a second, come what may
+  barewire run http://127.0.0.1:8080/ --otlp http://127.0.0.1:4318 --prometheus 9646
+  barewire run '{\"target\": \"http://127.0.0.1:8080\", \"users\": 10, \"duration\": \"30s\",
+                 \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
+                 \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'
+
+Flags override what the spec says. Ctrl-C ends the run in order; a second one leaves at once.
+Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
+
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Where to listen; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// How long to think before each answer: 5ms, 1ms..10ms, normal(10ms,2ms) or exp(10ms)
+    #[arg(long, value_name = "DIST")]
+    pub(crate) delay: Option<Delay>,
+
+    /// How many of a hundred answers are a 500
+    #[arg(long, value_name = "PCT", default_value_t = 0.0)]
+    pub(crate) errors: f64,
+
+    /// Stand still for a part of every period, such as 1s/5s
+    #[arg(long, value_name = "TIME/TIME")]
+    pub(crate) stall: Option<Stall>,
+}
+
+/// A header for one of the exporters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExporterHeader {
+    pub(crate) exporter: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for ExporterHeader {
+    type Err = String;
+
+    /// The value is not repeated in an error: it may be a secret.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = "a header is given as 'EXPORTER:Name: value', such as 'otlp:x-api-key: secret'";
+        let (exporter, field) = text.split_once(':').ok_or(form)?;
+        let (name, value) = field.split_once(':').ok_or(form)?;
+        Ok(ExporterHeader {
+            exporter: exporter.to_owned(),
+            name: name.trim().to_owned(),
+            value: value.trim_matches([' ', '\t']).to_owned(),
+        })
+    }
+}
+
+/// A profile for one of the exporters, or for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExporterProfile {
+    pub(crate) exporter: Option<String>,
+    pub(crate) profile: Profile,
+}
+
+impl FromStr for ExporterProfile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (exporter, name) = match text.split_once('=') {
+            Some((exporter, name)) => (Some(exporter.to_owned()), name),
+            None => (None, text),
+        };
+        Ok(ExporterProfile { exporter, profile: name.parse()? })
+    }
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval < Duration::from_millis(10) {
+        return Err("an interval is 10ms or longer".to_owned());
+    }
+    Ok(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_header_names_its_exporter() {
+        let header: ExporterHeader = "otlp:X-Key:  a:b ".parse().unwrap();
+        assert_eq!(
+            (header.exporter.as_str(), header.name.as_str(), header.value.as_str()),
+            ("otlp", "X-Key", "a:b")
+        );
+        assert!("otlp".parse::<ExporterHeader>().is_err());
+        assert!("otlp:x".parse::<ExporterHeader>().is_err());
+    }
+
+    #[test]
+    fn a_profile_is_for_one_exporter_or_for_all() {
+        let all: ExporterProfile = "tigrister".parse().unwrap();
+        assert_eq!(all, ExporterProfile { exporter: None, profile: Profile::Tigrister });
+        let one: ExporterProfile = "otlp=barewire".parse().unwrap();
+        assert_eq!(one, ExporterProfile { exporter: Some("otlp".to_owned()), profile: Profile::Barewire });
+    }
+}

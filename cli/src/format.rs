@@ -1,0 +1,68 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+use barewire::Distribution;
+
+/// Nanoseconds with three significant digits: `812ns`, `1.23ms`, `45.6s`.
+#[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn time(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns}ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "us"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    format!("{}{unit}", three_digits(value))
+}
+
+/// A quantile of a distribution of nanoseconds, or a dash where there is none.
+pub(crate) fn quantile(took: &Distribution, q: f64) -> String {
+    took.quantile(q).map_or_else(|| "-".to_owned(), time)
+}
+
+/// Bytes with three significant digits: `12B`, `1.23kB`, `45.6MB`.
+#[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn bytes(count: u64) -> String {
+    let (value, unit) = match count {
+        0..1_000 => return format!("{count}B"),
+        1_000..1_000_000 => (count as f64 / 1e3, "kB"),
+        1_000_000..1_000_000_000 => (count as f64 / 1e6, "MB"),
+        _ => (count as f64 / 1e9, "GB"),
+    };
+    format!("{}{unit}", three_digits(value))
+}
+
+/// A rate a second, without digits that say nothing.
+pub(crate) fn rate(per_second: Option<f64>) -> String {
+    per_second.map_or_else(
+        || "-".to_owned(),
+        |rate| if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") },
+    )
+}
+
+/// Seconds with two decimals.
+pub(crate) fn seconds(elapsed: Duration) -> String {
+    format!("{:.2}s", elapsed.as_secs_f64())
+}
+
+fn three_digits(value: f64) -> String {
+    match value {
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_are_enough() {
+        let times = [0, 999, 1_000, 12_345, 999_900, 1_234_567, 45_600_000_000].map(time);
+        assert_eq!(times, ["0ns", "999ns", "1.00us", "12.3us", "1000us", "1.23ms", "45.6s"]);
+        assert_eq!([12, 1_234, 45_600_000, 7_890_000_000].map(bytes), ["12B", "1.23kB", "45.6MB", "7.89GB"]);
+        assert_eq!([None, Some(12.34), Some(123_456.7)].map(rate), ["-", "12.3", "123457"]);
+    }
+}

@@ -1,0 +1,45 @@
+//! The thresholds of a plan, judged while it runs, as gauges for everyone to see.
+
+use barewire::{Gauge, Metric, Registry, Shard};
+use barewire_runner::{Figures, Threshold, Verdict};
+
+/// One of three gauges a threshold: its value, its limit, and whether it holds.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    shard: Shard,
+    thresholds: Vec<(&'a Threshold, [Gauge; 3])>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(registry: &Registry, thresholds: &'a [Threshold]) -> Self {
+        let gauges = |threshold: &Threshold| {
+            [
+                (
+                    "load_test.threshold.value",
+                    "What a threshold judges: milliseconds, percent, or requests a second.",
+                ),
+                ("load_test.threshold.limit", "The bound of a threshold."),
+                ("load_test.threshold.ok", "Whether a threshold holds: 1 or 0."),
+            ]
+            .map(|(name, help)| {
+                registry
+                    .gauge(Metric::new(name).help(help).label("load_test.threshold", threshold.to_string()))
+            })
+        };
+        let thresholds = thresholds.iter().map(|threshold| (threshold, gauges(threshold))).collect();
+        Judge { shard: registry.shard(), thresholds }
+    }
+
+    /// The verdict on each threshold.
+    pub(crate) fn judge(&mut self, figures: &Figures) -> Vec<(&'a Threshold, Verdict)> {
+        let shard = &mut self.shard;
+        let judged = self.thresholds.iter().map(|(threshold, [value, limit, ok])| {
+            let verdict = threshold.verdict(figures);
+            shard.set(*value, verdict.value.unwrap_or(f64::NAN));
+            shard.set(*limit, threshold.limit());
+            shard.set(*ok, f64::from(u8::from(verdict.ok)));
+            (*threshold, verdict)
+        });
+        judged.collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! One line of figures a second while the run lasts.
+
+use std::time::Duration;
+
+use barewire::Distribution;
+use barewire_runner::Figures;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::format;
+
+/// On a terminal one line that changes, elsewhere a line a second; on stderr, so that stdout stays clean.
+#[derive(Debug)]
+pub(crate) struct Live {
+    line: ProgressBar,
+    quiet: bool,
+    last: Figures,
+    window: Distribution,
+}
+
+impl Live {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let line = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            line.set_style(style);
+        }
+        Live { line, quiet, last: Figures::default(), window: Distribution::default() }
+    }
+
+    /// A way to print a warning without tearing the line.
+    pub(crate) fn warner(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let line = self.line.clone();
+        move |text| line.suspend(|| eprintln!("barewire: {text}"))
+    }
+
+    /// Shows what came since the last time.
+    pub(crate) fn show(&mut self, now: Figures) {
+        if self.quiet {
+            return;
+        }
+        now.judged().since_into(Some(self.last.judged()), &mut self.window);
+        let text = text(&now, &self.last, &self.window);
+        self.last = now;
+        if self.line.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.line.tick();
+            self.line.set_message(text);
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.line.finish_and_clear();
+    }
+}
+
+fn text(now: &Figures, last: &Figures, window: &Distribution) -> String {
+    let requests = now.requests - last.requests;
+    let elapsed = now.elapsed.saturating_sub(last.elapsed);
+    format!(
+        "{:>4}s  {:>8} req/s  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}",
+        now.elapsed.as_secs(),
+        format::rate(per_second(requests, elapsed)),
+        format::quantile(window, 0.5),
+        format::quantile(window, 0.99),
+        format::quantile(window, 1.0),
+        now.errors - last.errors,
+    )
+}
+
+#[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn per_second(count: u64, elapsed: Duration) -> Option<f64> {
+    (!elapsed.is_zero()).then(|| count as f64 / elapsed.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_of_the_last_window_only() {
+        let mut took = Distribution::default();
+        took.record(2_000_000);
+        let last = Figures { elapsed: Duration::from_secs(1), requests: 10, errors: 1, ..Figures::default() };
+        let now = Figures { elapsed: Duration::from_secs(3), requests: 30, errors: 4, ..Figures::default() };
+        assert_eq!(
+            text(&now, &last, &took),
+            "   3s      10.0 req/s  p50  2.00ms  p99  2.00ms  max  2.00ms  errors 3"
+        );
+    }
+}

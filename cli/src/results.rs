@@ -1,0 +1,175 @@
+//! What a run came to, as JSON for programs.
+
+use std::collections::BTreeMap;
+
+use barewire::{Distribution, LaneReport};
+use barewire_runner::Figures;
+use serde::Serialize;
+
+use crate::report::Outcome;
+
+/// The document that `--results` writes. Times are milliseconds unless the name says otherwise; a figure that was
+/// not measured is null.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results<'a> {
+    run_id: &'a str,
+    name: &'a str,
+    status: &'static str,
+    target: String,
+    connections: usize,
+    threads: usize,
+    duration_s: f64,
+    requests: u64,
+    errors: u64,
+    rps: Option<f64>,
+    bytes_in: u64,
+    bytes_out: u64,
+    latency_ms: Latency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_time_ms: Option<Latency>,
+    iterations: Iterations,
+    steps: Vec<Step<'a>>,
+    errors_by_class: &'a BTreeMap<String, u64>,
+    thresholds: Vec<ThresholdResult>,
+    exporters: Vec<Exporter<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Latency {
+    mean: Option<f64>,
+    p50: Option<f64>,
+    p90: Option<f64>,
+    p95: Option<f64>,
+    p99: Option<f64>,
+    p999: Option<f64>,
+    max: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Iterations {
+    scheduled: u64,
+    completed: u64,
+    dropped: u64,
+    unfinished: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Step<'a> {
+    name: &'a str,
+    requests: u64,
+    errors: u64,
+    bytes_in: u64,
+    latency_ms: Latency,
+    errors_by_class: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ThresholdResult {
+    threshold: String,
+    value: Option<f64>,
+    ok: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Exporter<'a> {
+    name: &'a str,
+    sent: u64,
+    dropped: u64,
+    failed: u64,
+    timed_out: u64,
+    points: u64,
+    left_out: u64,
+    bytes: u64,
+    complete: bool,
+    last_error: Option<&'a str>,
+}
+
+impl<'a> Results<'a> {
+    pub(crate) fn of(outcome: &'a Outcome<'a>) -> Self {
+        let Outcome { workload, figures, totals, .. } = outcome;
+        Results {
+            run_id: outcome.run_id,
+            name: workload.name(),
+            status: outcome.status(),
+            target: workload.target().to_string(),
+            connections: workload.connections(),
+            threads: workload.threads(),
+            duration_s: figures.elapsed.as_secs_f64(),
+            requests: figures.requests,
+            errors: figures.errors,
+            rps: figures.rate(),
+            bytes_in: figures.bytes_in,
+            bytes_out: figures.bytes_out,
+            latency_ms: Latency::of(&figures.latency),
+            response_time_ms: workload.is_open().then(|| Latency::of(&figures.response_time)),
+            iterations: Iterations {
+                scheduled: totals.scheduled,
+                completed: totals.completed,
+                dropped: totals.dropped,
+                unfinished: totals.unfinished,
+            },
+            steps: figures.steps.iter().map(|(name, figures)| Step::of(name, figures)).collect(),
+            errors_by_class: &figures.errors_by_class,
+            thresholds: outcome
+                .verdicts
+                .iter()
+                .map(|(threshold, verdict)| ThresholdResult {
+                    threshold: threshold.to_string(),
+                    value: verdict.value,
+                    ok: verdict.ok,
+                })
+                .collect(),
+            exporters: outcome.lanes.iter().map(Exporter::of).collect(),
+        }
+    }
+}
+
+impl Latency {
+    fn of(took: &Distribution) -> Self {
+        let quantile = |q| took.quantile(q).map(ms);
+        Latency {
+            mean: took.mean().map(ms),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            max: took.max().map(ms),
+        }
+    }
+}
+
+impl<'a> Step<'a> {
+    fn of(name: &'a str, figures: &'a Figures) -> Self {
+        Step {
+            name,
+            requests: figures.requests,
+            errors: figures.errors,
+            bytes_in: figures.bytes_in,
+            latency_ms: Latency::of(&figures.latency),
+            errors_by_class: &figures.errors_by_class,
+        }
+    }
+}
+
+impl<'a> Exporter<'a> {
+    fn of(lane: &'a LaneReport) -> Self {
+        Exporter {
+            name: &lane.name,
+            sent: lane.sent,
+            dropped: lane.dropped,
+            failed: lane.failed,
+            timed_out: lane.timed_out,
+            points: lane.points,
+            left_out: lane.left_out,
+            bytes: lane.bytes,
+            complete: lane.complete,
+            last_error: lane.last_error.as_deref(),
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a float is what JSON has")]
+fn ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}

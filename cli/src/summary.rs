@@ -1,0 +1,134 @@
+//! What a run came to, as text.
+
+use barewire::{Distribution, LaneReport};
+use barewire_runner::{Figures, Workload};
+
+use crate::{format, report::Outcome};
+
+/// The summary of a run.
+pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
+    let mut out = String::new();
+    let Outcome { workload, figures, .. } = outcome;
+    push(&mut out, &headline(workload, figures));
+    push(&mut out, "");
+    push_latencies(&mut out, figures);
+    push(&mut out, "");
+    push_counts(&mut out, outcome);
+    push_steps(&mut out, figures);
+    push_thresholds(&mut out, outcome);
+    push_exporters(&mut out, &outcome.lanes);
+    out
+}
+
+fn push(out: &mut String, line: &str) {
+    out.push_str(line);
+    out.push('\n');
+}
+
+fn headline(workload: &Workload, figures: &Figures) -> String {
+    format!(
+        "{} of {} with {} connections on {} threads",
+        format::seconds(figures.elapsed),
+        workload.target(),
+        workload.connections(),
+        workload.threads(),
+    )
+}
+
+fn push_latencies(out: &mut String, figures: &Figures) {
+    push(out, "  latency       mean      p50      p90      p95      p99    p99.9      max");
+    // Under a rate the honest one comes first.
+    if figures.response_time.count() > 0 {
+        push_latency(out, "from due", &figures.response_time);
+    }
+    push_latency(out, "from sent", &figures.latency);
+}
+
+fn push_latency(out: &mut String, name: &str, took: &Distribution) {
+    let mean = took.mean().map_or_else(|| "-".to_owned(), format::time);
+    let quantiles = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0].map(|q| format!("{:>8}", format::quantile(took, q)));
+    push(out, &format!("  {name:<9} {mean:>8} {}", quantiles.join(" ")));
+}
+
+fn push_counts(out: &mut String, outcome: &Outcome<'_>) {
+    let Outcome { figures, totals, workload, .. } = outcome;
+    push(
+        out,
+        &format!(
+            "  {} requests, {} req/s, {} errors; {} in, {} out",
+            figures.requests,
+            format::rate(figures.rate()),
+            figures.errors,
+            format::bytes(figures.bytes_in),
+            format::bytes(figures.bytes_out),
+        ),
+    );
+    for (class, count) in &figures.errors_by_class {
+        push(out, &format!("  {count} failed: {class}"));
+    }
+    let lost = totals.dropped + totals.unfinished;
+    if workload.is_open() || lost > 0 {
+        push(
+            out,
+            &format!(
+                "  {} iterations scheduled: {} completed, {} dropped, {} unfinished",
+                totals.scheduled, totals.completed, totals.dropped, totals.unfinished
+            ),
+        );
+    }
+}
+
+fn push_steps(out: &mut String, figures: &Figures) {
+    if figures.steps.len() < 2 {
+        return;
+    }
+    let width = figures.steps.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).clamp(4, 40);
+    push(out, "");
+    push(out, &format!("  {:<width$}  requests   errors      p50      p99      max", "step"));
+    for (name, step) in &figures.steps {
+        let [p50, p99, max] = [0.5, 0.99, 1.0].map(|q| format::quantile(&step.latency, q));
+        push(
+            out,
+            &format!("  {name:<width$} {:>9} {:>8} {p50:>8} {p99:>8} {max:>8}", step.requests, step.errors),
+        );
+    }
+}
+
+fn push_thresholds(out: &mut String, outcome: &Outcome<'_>) {
+    if outcome.verdicts.is_empty() {
+        return;
+    }
+    push(out, "");
+    for (threshold, verdict) in &outcome.verdicts {
+        let mark = if verdict.ok { "ok    " } else { "FAILED" };
+        let value =
+            verdict.value.map_or_else(|| "nothing measured".to_owned(), |value| format!("{value:.3}"));
+        push(out, &format!("  {mark} {threshold}: {value}"));
+    }
+}
+
+fn push_exporters(out: &mut String, lanes: &[LaneReport]) {
+    if lanes.is_empty() {
+        return;
+    }
+    push(out, "");
+    for lane in lanes {
+        push(
+            out,
+            &format!(
+                "  {}: {} sent, {} dropped, {} failed, {} timed out; {} points, {}",
+                lane.name,
+                lane.sent,
+                lane.dropped,
+                lane.failed,
+                lane.timed_out,
+                lane.points,
+                format::bytes(lane.bytes),
+            ),
+        );
+        if !lane.complete {
+            let why = lane.last_error.as_deref().unwrap_or("not in time");
+            push(out, &format!("  {}: the last snapshot was not delivered: {why}", lane.name));
+        }
+    }
+}
