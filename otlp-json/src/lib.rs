@@ -17,3 +17,8 @@ mod exporter;
 
 pub use encode::{Encoded, Encoder};
 pub use exporter::Otlp;
+
+/// Compiles what the README shows an embedder.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

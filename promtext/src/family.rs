@@ -150,7 +150,7 @@ impl Families {
     }
 
     fn family_of(&mut self, metric: &Metric, kind: Kind) -> Option<usize> {
-        let mut name = name::family(metric, kind == Kind::Counter, kind == Kind::Gauge);
+        let mut name = name::family(metric, kind == Kind::Counter);
         if name.is_empty() {
             return None;
         }
@@ -203,7 +203,7 @@ fn head(name: &str, metric: &Metric, kind: Kind, format: Format) -> Vec<u8> {
         Kind::Histogram => "histogram",
     };
     head.extend_from_slice(format!("# TYPE {name} {kind_name}\n").as_bytes());
-    let unit = name::unit_suffix(&metric.unit, kind == Kind::Gauge);
+    let unit = name::unit_suffix(&metric.unit);
     if format == Format::OpenMetrics && !unit.is_empty() && name::has_suffix(name, &unit) {
         head.extend_from_slice(format!("# UNIT {name} {unit}\n").as_bytes());
     }

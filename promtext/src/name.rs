@@ -45,7 +45,7 @@ impl Escaping {
 /// The name of the family that shows `metric`, without `_total`: escaped, and ending in the unit.
 ///
 /// Empty if the metric has no name; such a metric cannot be shown.
-pub(crate) fn family(metric: &Metric, is_counter: bool, is_gauge: bool) -> String {
+pub(crate) fn family(metric: &Metric, is_counter: bool) -> String {
     let mut name = Escaping::Underscores.escape(&metric.name).into_owned();
     if name.is_empty() {
         return name;
@@ -53,7 +53,7 @@ pub(crate) fn family(metric: &Metric, is_counter: bool, is_gauge: bool) -> Strin
     if is_counter && name.len() > TOTAL.len() && name.ends_with(TOTAL) {
         name.truncate(name.len() - TOTAL.len());
     }
-    let unit = unit_suffix(&metric.unit, is_gauge);
+    let unit = unit_suffix(&metric.unit);
     if !unit.is_empty() && name != unit && !has_suffix(&name, &unit) {
         name.push('_');
         name.push_str(&unit);
@@ -83,11 +83,12 @@ pub(crate) fn label(key: &str, is_histogram: bool) -> String {
 /// The word that a unit adds to a name; empty if none.
 ///
 /// The OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility", gives the rules: UCUM symbols are
-/// spelled out, text in braces is dropped, `a/b` is `a_per_b`, and `1` is `ratio`, on gauges only.
-pub(crate) fn unit_suffix(unit: &Unit, is_gauge: bool) -> String {
+/// spelled out, text in braces is dropped, `a/b` is `a_per_b`. It also calls every gauge of the unit `1` a `ratio`;
+/// here that adds nothing, because a number of users is none.
+pub(crate) fn unit_suffix(unit: &Unit) -> String {
     let symbol = unit.symbol();
     if symbol == "1" {
-        return if is_gauge { "ratio".to_owned() } else { String::new() };
+        return String::new();
     }
     let (counted, per) = symbol.split_once('/').unwrap_or((symbol, ""));
     let counted = unit_word(counted, UNITS);
@@ -220,7 +221,7 @@ mod tests {
             ("took", Unit::Milliseconds, "took_milliseconds"),
             ("body.size", Unit::Bytes, "body_size_bytes"),
             ("cpu", Unit::Percent, "cpu_percent"),
-            ("load", Unit::One, "load_ratio"),
+            ("users", Unit::One, "users"),
             ("http.throughput", Unit::Other("req/s".into()), "http_throughput_req_per_second"),
             ("queue", Unit::Other("{request}".into()), "queue"),
             ("rate", Unit::Other("{request}/s".into()), "rate_per_second"),
@@ -229,16 +230,12 @@ mod tests {
             ("odd", Unit::Other("///".into()), "odd"),
             ("", Unit::Seconds, ""),
         ] {
-            assert_eq!(
-                family(&Metric::new(name).unit(unit.clone()), false, true),
-                expected,
-                "{name} {unit:?}"
-            );
+            assert_eq!(family(&Metric::new(name).unit(unit.clone()), false), expected, "{name} {unit:?}");
         }
     }
 
     #[test]
-    fn a_counter_s_family_is_named_without_total_and_has_no_ratio() {
+    fn a_counter_s_family_is_named_without_total() {
         for (name, unit, expected) in [
             ("hits", Unit::One, "hits"),
             ("hits_total", Unit::None, "hits"),
@@ -246,7 +243,7 @@ mod tests {
             ("sent_bytes_total", Unit::Bytes, "sent_bytes"),
             ("_total", Unit::None, "_total"),
         ] {
-            assert_eq!(family(&Metric::new(name).unit(unit), true, false), expected, "{name}");
+            assert_eq!(family(&Metric::new(name).unit(unit), true), expected, "{name}");
         }
     }
 

@@ -80,8 +80,8 @@ impl Figures {
         match (metric.name.as_str(), reading) {
             (name::REQUESTS, Reading::Counter(n)) => self.requests += n,
             (name::ERRORS, Reading::Counter(n)) => self.add_errors(metric, n),
-            (name::BYTES_IN, Reading::Counter(n)) => self.bytes_in += n,
-            (name::BYTES_OUT, Reading::Counter(n)) => self.bytes_out += n,
+            (name::RECEIVED, Reading::Counter(n)) => self.bytes_in += n,
+            (name::SENT, Reading::Counter(n)) => self.bytes_out += n,
             (name::DURATION, Reading::Histogram(took)) => self.latency.merge(took),
             (name::RESPONSE_TIME, Reading::Histogram(took)) => self.response_time.merge(took),
             _ => {}
@@ -126,8 +126,8 @@ mod tests {
             shard.add(registry.counter(of(name::REQUESTS, step).label(name::OUTCOME, "success")), 10 * n);
             shard.add(registry.counter(of(name::REQUESTS, step).label(name::OUTCOME, "failure")), n);
             shard.add(registry.counter(of(name::ERRORS, step).label(name::ERROR_TYPE, "timeout")), n);
-            shard.add(registry.counter(of(name::BYTES_IN, step)), 100 * n);
-            shard.add(registry.counter(of(name::BYTES_OUT, step)), 1000 * n);
+            shard.add(registry.counter(of(name::RECEIVED, step)), 100 * n);
+            shard.add(registry.counter(of(name::SENT, step)), 1000 * n);
             shard.record(registry.histogram(of(name::DURATION, step).precision(Precision::Three)), n * 1_000);
         }
         shard.add(registry.counter(of(name::ERRORS, "b").label(name::ERROR_TYPE, "reset")), 0);

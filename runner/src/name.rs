@@ -14,8 +14,8 @@ pub(crate) const RESPONSE_TIME: &str = "http.client.response_time";
 pub(crate) const SCHEDULE_SLIP: &str = "http.client.schedule_slip";
 pub(crate) const REQUESTS: &str = "http.client.requests";
 pub(crate) const ERRORS: &str = "http.client.errors";
-pub(crate) const BYTES_IN: &str = "http.client.bytes_in";
-pub(crate) const BYTES_OUT: &str = "http.client.bytes_out";
+pub(crate) const RECEIVED: &str = "http.client.received";
+pub(crate) const SENT: &str = "http.client.sent";
 
 pub(crate) const USERS: &str = "load_test.virtual_users.active";
 pub(crate) const IN_FLIGHT: &str = "load_test.requests.in_flight";
