@@ -90,6 +90,7 @@ enum Format {
 ///
 /// # Errors
 /// [`Failure::Usage`] when the input cannot be read or is not what is expected; nothing is printed then.
+/// [`Failure::Defect`] when standard output cannot be written.
 pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
     let path = args.file.as_deref().filter(|path| *path != Path::new("-"));
     let source = path.map_or("standard input".to_owned(), |path| path.display().to_string());
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
     let frame = input::parse(&json).map_err(refused)?;
     let mut out = Vec::new();
     let left_out = args.format.push(&frame, &mut out);
-    write(&out).map_err(|error| Failure::Usage(format!("standard output: cannot be written ({error})")))?;
+    write(&out).map_err(|error| Failure::Defect(format!("standard output: cannot be written ({error})")))?;
     if left_out > 0 {
         eprintln!("{}", args.format.lament(left_out));
     }
