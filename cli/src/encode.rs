@@ -1,0 +1,156 @@
+//! `barewire encode`: points as JSON in, the exact bytes of a format out.
+//!
+//! For people who debug a backend: the bytes are those that the exporter of that format would send, and nothing is
+//! added to them.
+
+mod input;
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use barewire::view::Frame;
+use barewire_promtext::Format as TextFormat;
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+
+/// What is read at most. Whoever debugs a backend does so with less.
+const MAX_INPUT_BYTES: u64 = 64 << 20;
+
+/// Print the exact bytes for points given as JSON
+///
+/// The bytes are those that an exporter would send, and nothing is added to them. Points that the format cannot carry
+/// are left out; standard error says how many.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct EncodeArgs {
+    /// The format to print
+    #[arg(value_enum)]
+    format: Format,
+    /// The points as JSON; standard input when it is left out or '-'
+    file: Option<PathBuf>,
+}
+
+/// Each line is short enough to stand unwrapped, for people copy the example.
+const AFTER_HELP: &str = r#"Example:
+  barewire encode openmetrics points.json
+
+points.json:
+  {
+    "resource": {"service.name": "checkout"},
+    "scope": {"name": "barewire", "version": "0.1.0"},
+    "start_time_unix_nano": "1700000000000000000",
+    "time_unix_nano": "1700000001000000000",
+    "temporality": "cumulative",
+    "points": [
+      {"name": "users", "value": 64},
+      {"name": "http.requests", "kind": "counter", "unit": "{request}",
+       "help": "Requests that were answered.",
+       "labels": [["http.request.method", "GET"],
+                  ["http.response.status_code", 200]],
+       "value": 144320},
+      {"name": "took", "kind": "histogram", "unit": "s",
+       "value": {"bounds": [0.1, 0.5], "counts": [1, 2, 0],
+                 "sum": 0.75, "min": 0.05, "max": 0.4}},
+      {"name": "size", "kind": "exponential_histogram", "unit": "By",
+       "value": {"scale": 3, "zero_count": 0,
+                 "positive": {"offset": 80, "counts": [1, 2]},
+                 "negative": {"offset": 0, "counts": []}, "sum": 3350}}
+    ]
+  }
+
+Only "points" is required, and in a point "name" and "value"; in a
+histogram "counts" and "sum", in an exponential one "sum".
+  kind         gauge when it is left out
+  unit         a UCUM symbol, such as s, ms, By, 1, % or {request}
+  value        in the unit: 1 is an integer, 1.0 a float; "NaN", "inf" and
+               "-inf" are floats, and "1" is an integer
+  labels       pairs, or an object; a value is text or an integer, and of
+               two equal keys the last wins
+  counts       one a bucket, not cumulative; OTLP's names (explicitBounds,
+               bucketCounts, zeroCount, count) are understood
+  times        nanoseconds since 1970, as an integer or as text"#;
+
+/// A format to print points in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One OTLP/JSON export request
+    OtlpJson,
+    /// Prometheus text 0.0.4
+    Prometheus,
+    /// OpenMetrics text 1.0
+    #[value(name = "openmetrics")]
+    OpenMetrics,
+}
+
+/// Prints the bytes for the points of the input, and says how many were left out.
+///
+/// # Errors
+/// [`Failure::Usage`] when the input cannot be read or is not what is expected; nothing is printed then.
+/// [`Failure::Defect`] when standard output cannot be written.
+pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
+    let path = args.file.as_deref().filter(|path| *path != Path::new("-"));
+    let source = path.map_or("standard input".to_owned(), |path| path.display().to_string());
+    let refused = |reason| Failure::Usage(printable(&format!("{source}: {reason}")));
+    let json = read(path).map_err(|error| {
+        refused(format!("cannot be read ({error}): give a file of points, or '-' for standard input"))
+    })?;
+    let frame = input::parse(&json).map_err(refused)?;
+    let mut out = Vec::new();
+    let left_out = args.format.push(&frame, &mut out);
+    write(&out).map_err(|error| Failure::Defect(format!("standard output: cannot be written ({error})")))?;
+    if left_out > 0 {
+        eprintln!("{}", args.format.lament(left_out));
+    }
+    Ok(())
+}
+
+impl Format {
+    /// Appends the bytes, and says how many points are not among them.
+    fn push(self, frame: &Frame, out: &mut Vec<u8>) -> u64 {
+        let text = |format, out| barewire_promtext::Encoder::new(format).push([frame], out).left_out;
+        match self {
+            Format::OtlpJson => barewire_otlp_json::Encoder::new().push_request([frame], out).left_out,
+            Format::Prometheus => text(TextFormat::Text004, out),
+            Format::OpenMetrics => text(TextFormat::OpenMetrics, out),
+        }
+    }
+
+    fn lament(self, left_out: u64) -> String {
+        let value = self.to_possible_value().expect("no format is hidden");
+        let (points, them) = if left_out == 1 { ("point", "it") } else { ("points", "them") };
+        format!("{left_out} {points} left out: {} cannot carry {them}", value.get_name())
+    }
+}
+
+/// All of a file, or of standard input when there is none.
+fn read(path: Option<&Path>) -> io::Result<Vec<u8>> {
+    let from: &mut dyn Read = match path {
+        Some(path) => &mut File::open(path)?,
+        None => &mut io::stdin().lock(),
+    };
+    let mut json = Vec::new();
+    let read = from.take(MAX_INPUT_BYTES + 1).read_to_end(&mut json)?;
+    if read as u64 > MAX_INPUT_BYTES {
+        return Err(io::Error::other(format!("more than {} MiB", MAX_INPUT_BYTES >> 20)));
+    }
+    Ok(json)
+}
+
+/// Whoever closes the pipe early has seen enough.
+fn write(out: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(out).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// A message quotes its input, which must not reach a terminal as commands.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| c.is_control().then(|| c.escape_default()).into_iter().flatten();
+    text.chars().flat_map(|c| escaped(c).chain((!c.is_control()).then_some(c))).collect()
+}
