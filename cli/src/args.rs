@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use barewire_runner::{Delay, Profile, Stall, parse_duration};
 use clap::{Args, Parser, Subcommand};
 
+use crate::encode::EncodeArgs;
+
 /// Drives HTTP load at full speed, and streams what it measures to the receivers you have.
 #[derive(Debug, Parser)]
 #[command(name = "barewire", version, max_term_width = 110, after_help = EXIT_CODES)]
@@ -22,6 +24,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Serve requests: the embedded target, alone
     Target(TargetArgs),
+    Encode(EncodeArgs),
 }
 
 #[derive(Debug, Args)]

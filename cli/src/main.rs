@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod encode;
 mod exporters;
 mod failure;
 mod format;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Target(args) => target::run(&args),
+        Command::Encode(args) => encode::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

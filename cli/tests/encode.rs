@@ -189,8 +189,8 @@ fn every_kind_of_point_becomes_otlp() {
 
 #[test]
 fn every_kind_of_point_becomes_a_family() {
-    let expected = r#"# TYPE users_ratio gauge
-users_ratio 64
+    let expected = r#"# TYPE users gauge
+users 64
 # HELP hits_total Answers.
 # TYPE hits_total counter
 hits_total 3
@@ -239,7 +239,7 @@ fn histograms_are_understood_as_otlp_spells_them() {
 fn units_are_known_by_their_symbols_and_values_are_already_in_them() {
     for (symbol, suffix) in [
         ("", ""),
-        ("1", "_ratio"),
+        ("1", ""),
         ("s", "_seconds"),
         ("ms", "_milliseconds"),
         ("By", "_bytes"),
