@@ -88,7 +88,7 @@ impl Distribution {
             seen += count;
             seen >= rank
         })?;
-        Some(highest(self.precision.power(), self.first + at).clamp(self.min, self.max))
+        Some(self.ceiling(self.first + at).clamp(self.min, self.max))
     }
 
     /// Every bucket that counted something: its smallest and largest value, and its count.
@@ -186,17 +186,21 @@ impl Distribution {
         self.max = self.max.max(max);
     }
 
+    /// The largest value that was counted in `bucket`: the last one takes whatever is beyond the range.
+    fn ceiling(&self, bucket: usize) -> u64 {
+        if bucket + 1 < self.precision.buckets() { highest(self.precision.power(), bucket) } else { u64::MAX }
+    }
+
     /// Draws the extremes in to the buckets that are still in use.
     fn narrow(&mut self) {
-        let power = self.precision.power();
         let used = |count: &u64| *count > 0;
         let (Some(low), Some(high)) = (self.counts.iter().position(used), self.counts.iter().rposition(used))
         else {
             (self.min, self.max) = (u64::MAX, 0);
             return;
         };
-        self.min = self.min.max(lowest(power, self.first + low));
-        self.max = self.max.min(highest(power, self.first + high));
+        self.min = self.min.max(lowest(self.precision.power(), self.first + low));
+        self.max = self.max.min(self.ceiling(self.first + high));
     }
 }
 
@@ -254,6 +258,16 @@ mod tests {
     #[test]
     fn a_quantile_never_leaves_the_recorded_range() {
         assert_eq!(of(&[1_000_003]).quantile(0.5), Some(1_000_003));
+    }
+
+    #[test]
+    fn values_beyond_the_range_keep_their_extremes_in_quantiles_and_windows() {
+        let (earlier, now) = (of(&[HIGHEST + 5]), of(&[HIGHEST + 5, u64::MAX]));
+        assert_eq!(now.quantile(1.0), Some(u64::MAX));
+        let mut window = Distribution::default();
+        now.since_into(Some(&earlier), &mut window);
+        assert_eq!((window.min(), window.max()), (Some(HIGHEST + 5), Some(u64::MAX)));
+        assert_eq!(window.quantile(0.5), Some(u64::MAX));
     }
 
     proptest! {

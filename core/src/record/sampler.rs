@@ -13,7 +13,7 @@ use std::sync::{
 };
 
 use super::{
-    buckets::bucket_of,
+    buckets::{HIGHEST, bucket_of},
     distribution::Distribution,
     histogram::Cell,
     metric::Precision,
@@ -143,7 +143,7 @@ impl Reader {
         for (number, page) in &self.counters {
             let from = (number * NUMBERS).min(counts.len());
             for (count, counter) in counts[from..].iter_mut().zip(page.iter()) {
-                *count += counter.load(Relaxed);
+                *count = count.wrapping_add(counter.load(Relaxed));
             }
         }
     }
@@ -200,7 +200,7 @@ impl Mark {
             self.counts = vec![0; counts.len()].into();
         }
         let power = total.precision().power();
-        let (low, high) = (bucket_of(power, min), bucket_of(power, max).min(counts.len() - 1));
+        let [low, high] = [min, max].map(|value| bucket_of(power, value.min(HIGHEST)));
         let moved = counts[low..=high].iter().zip(&mut self.counts[low..=high]).map(|(now, seen)| {
             let now = now.load(Relaxed);
             u64::from(now.wrapping_sub(std::mem::replace(seen, now)))

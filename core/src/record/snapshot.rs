@@ -39,7 +39,7 @@ pub(crate) enum Slot {
 /// What a series says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reading<'a> {
-    /// The sum of everything added.
+    /// The sum of everything added, modulo 2^64.
     Counter(u64),
     /// The sum of what each shard set last; `None` as long as none did.
     Gauge(Option<f64>),
@@ -56,7 +56,7 @@ impl Snapshot {
     /// When this was true, in nanoseconds since the Unix epoch: the start plus the elapsed time, so it never runs
     /// backwards, whatever is done to the clock on the wall.
     pub fn unix_ns(&self) -> u64 {
-        self.start_unix_ns + self.elapsed_ns
+        self.start_unix_ns.saturating_add(self.elapsed_ns)
     }
 
     /// When this was true, in nanoseconds since the registry was made, by the monotonic clock.
@@ -91,7 +91,9 @@ impl Snapshot {
     /// The sum of all counters called `name`.
     pub fn counter(&self, name: &str) -> u64 {
         let counters = self.readings().filter(|(metric, _)| metric.name == name);
-        counters.map(|(_, reading)| if let Reading::Counter(count) = reading { count } else { 0 }).sum()
+        let counts =
+            counters.map(|(_, reading)| if let Reading::Counter(count) = reading { count } else { 0 });
+        counts.fold(0, u64::wrapping_add)
     }
 
     /// The same, counted since `earlier`, an earlier snapshot of the same registry, or since the start.
@@ -110,7 +112,7 @@ pub struct Window<'a> {
 impl Window<'_> {
     /// How long it was, as measured.
     pub fn elapsed_ns(&self) -> u64 {
-        self.now.elapsed_ns - self.earlier.map_or(0, |earlier| earlier.elapsed_ns)
+        self.now.elapsed_ns.saturating_sub(self.earlier.map_or(0, |earlier| earlier.elapsed_ns))
     }
 
     /// When it began, in nanoseconds since the Unix epoch.
@@ -121,7 +123,8 @@ impl Window<'_> {
     /// How much was added to the counter `series`; 0 for a series of another kind.
     pub fn counter(&self, series: &Series) -> u64 {
         let Slot::Counter(at) = series.slot else { return 0 };
-        self.now.counters[at] - self.earlier_of(|earlier| earlier.counters.get(at).copied()).unwrap_or(0)
+        let before = self.earlier_of(|earlier| earlier.counters.get(at).copied());
+        self.now.counters[at].wrapping_sub(before.unwrap_or(0))
     }
 
     /// Refills `out` with what was recorded to the histogram `series`; with nothing for a series of another kind.

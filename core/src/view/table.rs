@@ -272,7 +272,7 @@ impl Scene<'_> {
                 _ => 0,
             }
         };
-        group.members.iter().map(grown).sum()
+        group.members.iter().map(grown).fold(0, u64::wrapping_add)
     }
 
     /// The sum of the gauges of a group; `None` when none is set.
