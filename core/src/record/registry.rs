@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     metric::{Label, LabelValue, Metric, Precision},
@@ -21,6 +21,9 @@ pub const OVERFLOW: &str = "_other";
 
 /// How many series a registry has room for, unless told otherwise.
 pub const DEFAULT_BUDGET: usize = 10_000;
+
+/// How many shards may come between two looks at which of them have finished.
+const ARRIVALS: usize = 64;
 
 /// All series of a program or a part of one. A clone is the same registry.
 ///
@@ -100,20 +103,24 @@ impl Registry {
     /// A shard for one more thread, now or at any later time.
     pub fn shard(&self) -> Shard {
         let room = Arc::new(Room::default());
-        self.inner.arrivals.lock().push(Arc::clone(&room));
+        let mut arrivals = self.inner.arrivals.lock();
+        arrivals.push(Arc::clone(&room));
+        let many = arrivals.len() >= ARRIVALS;
+        drop(arrivals);
+        if many {
+            self.retire();
+        }
         Shard::new(self.clone(), room)
     }
 
     /// What is true now, over all shards, living and finished.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let mut sampler = self.inner.sampler.lock();
-        self.admit_arrivals(&mut sampler);
-        sampler.note_finished();
-        let schema = self.inner.schema.lock();
-        sampler.fit(schema.counters, &schema.histograms);
+        let schema = self.catch_up(&mut sampler);
         let (gauges, series, resource) =
             (schema.gauges, Arc::clone(&schema.series), Arc::clone(&schema.resource));
         drop(schema);
+        sampler.retire();
         sampler.sample(gauges, |snapshot| {
             snapshot.start_unix_ns = self.inner.start_unix_ns;
             snapshot.elapsed_ns = self.elapsed_ns();
@@ -142,10 +149,7 @@ impl Registry {
     #[cold]
     pub(crate) fn read_lap(&self, room: &Arc<Room>) {
         let mut sampler = self.inner.sampler.lock();
-        self.admit_arrivals(&mut sampler);
-        let schema = self.inner.schema.lock();
-        sampler.fit(schema.counters, &schema.histograms);
-        drop(schema);
+        drop(self.catch_up(&mut sampler));
         sampler.read_lap(room);
     }
 
@@ -161,10 +165,25 @@ impl Registry {
         gauge.0 < self.inner.schema.lock().gauges
     }
 
-    fn admit_arrivals(&self, sampler: &mut Sampler) {
+    /// Folds the counts of finished shards into the totals, so that a program which takes no snapshot keeps no more
+    /// than its living shards.
+    #[cold]
+    fn retire(&self) {
+        let mut sampler = self.inner.sampler.lock();
+        drop(self.catch_up(&mut sampler));
+        sampler.retire();
+    }
+
+    /// Tells the sampler which shards came, which have finished, and of which series; in this order, because a shard
+    /// counts only what was registered before it finished.
+    fn catch_up(&self, sampler: &mut Sampler) -> MutexGuard<'_, Schema> {
         for room in self.inner.arrivals.lock().drain(..) {
             sampler.admit(room);
         }
+        sampler.note_finished();
+        let schema = self.inner.schema.lock();
+        sampler.fit(schema.counters, &schema.histograms);
+        schema
     }
 }
 
