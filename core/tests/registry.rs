@@ -175,6 +175,57 @@ fn a_name_keeps_the_kind_and_the_unit_of_its_first_series() {
 }
 
 #[test]
+fn the_names_of_what_is_folded_are_like_any_other() {
+    let registry = Registry::with_budget("test", 100);
+    let mut shard = registry.shard();
+    for name in ["taken", "_other.counters", "_other.gauges", "_other.histograms"] {
+        shard.set(registry.gauge(Metric::new(name)), 1.0);
+        shard.add(registry.counter(Metric::new(name)), 1);
+        shard.record(registry.histogram(Metric::new(name)), 1u64);
+        shard.add(registry.counter(Metric::new(name).unit(Unit::Bytes)), 1);
+    }
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("_other.counters"), 8);
+    assert_eq!(gauge(&snapshot, "_other.gauges"), Some(1.0));
+    assert_eq!(histogram_count(&snapshot, "_other.histograms"), 4);
+    let mut names: Vec<_> = snapshot.series().iter().map(|series| series.metric.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["_other.counters", "_other.gauges", "_other.histograms", "taken"]);
+}
+
+#[test]
+fn a_key_that_stands_twice_past_the_budget_harms_nobody() {
+    let registry = Registry::with_budget("test", 1);
+    let metric = || Metric::new("hits").label("a", 1).label("b", 2);
+    registry.counter(metric());
+    let mut twice = metric();
+    twice.labels[1].key = "a".to_owned();
+    registry.shard().add(registry.counter(twice), 1);
+    assert_eq!(registry.snapshot().counter("hits"), 1);
+}
+
+#[test]
+fn a_series_that_came_later_reads_as_nothing() {
+    let registry = Registry::new("test");
+    let earlier = registry.snapshot();
+    registry.counter(Metric::new("hits"));
+    registry.gauge(Metric::new("level"));
+    registry.histogram(Metric::new("took"));
+    let now = registry.snapshot();
+    let read: Vec<_> = now.series().iter().map(|series| earlier.read(series)).collect();
+    assert_eq!(
+        read,
+        [Reading::Counter(0), Reading::Gauge(None), Reading::Histogram(&Distribution::default())]
+    );
+    let mut window = Distribution::default();
+    let backwards = earlier.since(Some(&now));
+    for series in now.series() {
+        backwards.histogram_into(series, &mut window);
+        assert_eq!((backwards.counter(series), window.count(), backwards.elapsed_ns()), (0, 0, 0));
+    }
+}
+
+#[test]
 fn a_handle_of_another_registry_harms_nobody() {
     let (small, large) = (Registry::new("small"), Registry::new("large"));
     let known = small.counter(Metric::new("known"));

@@ -35,7 +35,7 @@ pub struct Distribution {
 
 impl Distribution {
     /// An empty distribution.
-    pub fn new(precision: Precision) -> Self {
+    pub const fn new(precision: Precision) -> Self {
         Distribution { precision, first: 0, counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
     }
 
@@ -126,7 +126,7 @@ impl Distribution {
         let Some(earlier) = earlier.filter(|earlier| earlier.count > 0) else { return };
         debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
         let Some(from) = earlier.first.checked_sub(self.first) else { return };
-        for (now, then) in window.counts[from..].iter_mut().zip(&earlier.counts) {
+        for (now, then) in window.counts.iter_mut().skip(from).zip(&earlier.counts) {
             *now = now.saturating_sub(*then);
         }
         window.count = window.counts.iter().sum();

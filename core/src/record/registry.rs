@@ -1,7 +1,7 @@
 //! Which series there are, and the way to everything they counted.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fmt,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -10,7 +10,7 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    metric::{Label, LabelValue, Metric, Precision},
+    metric::{Label, LabelValue, Metric, Precision, Unit},
     sampler::Sampler,
     shard::{Counter, Gauge, Histogram, Room, Shard},
     snapshot::{Series, Slot, Snapshot},
@@ -201,6 +201,18 @@ enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// The name of the one series that takes what nothing else can.
+    fn last_resort(self) -> String {
+        let kind = match self {
+            Kind::Counter => "counters",
+            Kind::Gauge => "gauges",
+            Kind::Histogram => "histograms",
+        };
+        format!("{OVERFLOW}.{kind}")
+    }
+}
+
 /// The series by number and by name.
 struct Schema {
     budget: usize,
@@ -209,7 +221,7 @@ struct Schema {
     series: Arc<Vec<Series>>,
     known: HashMap<Identity, Slot>,
     /// What the first metric of a name fixed for all others.
-    families: HashMap<String, (Kind, super::metric::Unit)>,
+    families: HashMap<String, (Kind, Unit)>,
     counters: usize,
     gauges: usize,
     histograms: Vec<Precision>,
@@ -232,13 +244,15 @@ impl Identity {
 
 impl Schema {
     fn new(budget: usize, service: Label) -> Self {
+        // Taken from the beginning, so that no metric of another kind gets there first.
+        let reserved = [Kind::Counter, Kind::Gauge, Kind::Histogram];
         Schema {
             budget,
             folded: 0,
             resource: Arc::new([service]),
             series: Arc::default(),
             known: HashMap::new(),
-            families: HashMap::new(),
+            families: reserved.map(|kind| (kind.last_resort(), (kind, Unit::None))).into(),
             counters: 0,
             gauges: 0,
             histograms: Vec::new(),
@@ -277,8 +291,6 @@ impl Schema {
         for label in &mut metric.labels {
             label.value = OVERFLOW.into();
         }
-        let keys: HashSet<&str> = metric.labels.iter().map(|label| label.key.as_str()).collect();
-        debug_assert_eq!(keys.len(), metric.labels.len(), "a key stands once");
         match self.known.get(&Identity::of(&metric)) {
             Some(slot) => *slot,
             None if self.series.len() < self.budget + self.families.len() => self.append(metric, kind),
@@ -286,15 +298,10 @@ impl Schema {
         }
     }
 
-    /// The one series of its kind that takes what nothing else can.
+    /// The series of [`Kind::last_resort`].
     fn register_last_resort(&mut self, metric: &Metric, kind: Kind) -> Slot {
-        let suffix = match kind {
-            Kind::Counter => "counters",
-            Kind::Gauge => "gauges",
-            Kind::Histogram => "histograms",
-        };
-        let fallback = Metric::new(format!("{OVERFLOW}.{suffix}"))
-            .help("What was registered past the budget of series.");
+        let fallback = Metric::new(kind.last_resort())
+            .help("What was registered past the budget of series, or under a name of another kind or unit.");
         match self.known.get(&Identity::of(&fallback)) {
             Some(slot) => *slot,
             None => self.append(fallback.precision(metric.precision), kind),

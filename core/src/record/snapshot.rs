@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     distribution::Distribution,
-    metric::{Label, Metric},
+    metric::{Label, Metric, Precision},
 };
 
 /// All series of a registry at one instant, counted from its start. Nothing in it changes any more, so it is
@@ -74,12 +74,13 @@ impl Snapshot {
         &self.series
     }
 
-    /// What `series`, one of this registry's, says.
+    /// What `series`, one of this registry's, says; one that came after this snapshot says nothing yet.
     pub fn read(&self, series: &Series) -> Reading<'_> {
+        static NOTHING: Distribution = Distribution::new(Precision::Two);
         match series.slot {
-            Slot::Counter(at) => Reading::Counter(self.counters[at]),
-            Slot::Gauge(at) => Reading::Gauge(Some(self.gauges[at]).filter(|value| !value.is_nan())),
-            Slot::Histogram(at) => Reading::Histogram(&self.histograms[at]),
+            Slot::Counter(at) => Reading::Counter(self.counters.get(at).copied().unwrap_or(0)),
+            Slot::Gauge(at) => Reading::Gauge(self.gauges.get(at).copied().filter(|value| !value.is_nan())),
+            Slot::Histogram(at) => Reading::Histogram(self.histograms.get(at).map_or(&NOTHING, Arc::as_ref)),
         }
     }
 
@@ -124,13 +125,14 @@ impl Window<'_> {
     pub fn counter(&self, series: &Series) -> u64 {
         let Slot::Counter(at) = series.slot else { return 0 };
         let before = self.earlier_of(|earlier| earlier.counters.get(at).copied());
-        self.now.counters[at].wrapping_sub(before.unwrap_or(0))
+        let now = self.now.counters.get(at).copied();
+        now.unwrap_or(0).wrapping_sub(before.unwrap_or(0))
     }
 
     /// Refills `out` with what was recorded to the histogram `series`; with nothing for a series of another kind.
     pub fn histogram_into(&self, series: &Series, out: &mut Distribution) {
         let Slot::Histogram(at) = series.slot else { return out.clear() };
-        let now = &self.now.histograms[at];
+        let Some(now) = self.now.histograms.get(at) else { return out.clear() };
         let earlier = self.earlier_of(|earlier| earlier.histograms.get(at));
         match earlier {
             Some(earlier) if Arc::ptr_eq(earlier, now) => out.reset(now.precision()),
