@@ -114,6 +114,9 @@ impl Registry {
     }
 
     /// What is true now, over all shards, living and finished.
+    ///
+    /// A value that another thread records meanwhile may be in a histogram's sum and not yet in its buckets, or the
+    /// other way round; the next snapshot has both.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let mut sampler = self.inner.sampler.lock();
         let schema = self.catch_up(&mut sampler);

@@ -78,7 +78,8 @@ impl Shard {
         }
     }
 
-    /// Sets this shard's part of a gauge; what is shown is the sum over all living shards.
+    /// Sets this shard's part of a gauge; what is shown is the sum over all living shards. Not a number takes the
+    /// part back.
     #[inline]
     pub fn set(&mut self, gauge: Gauge, value: f64) {
         match self.gauges.get(gauge.0) {
