@@ -19,8 +19,8 @@ fn gauge(snapshot: &Snapshot, name: &str) -> Option<f64> {
 
 #[test]
 fn threads_that_come_and_go_lose_no_count() {
-    const THREADS: u64 = 8;
-    const EACH: u64 = 20_000;
+    const THREADS: u64 = if cfg!(miri) { 3 } else { 8 };
+    const EACH: u64 = if cfg!(miri) { 50 } else { 20_000 };
     let registry = Registry::new("test");
     let hits = registry.counter(Metric::new("hits"));
     let took = registry.histogram(Metric::new("took").unit(Unit::Seconds));
@@ -36,7 +36,7 @@ fn threads_that_come_and_go_lose_no_count() {
             });
         }
         let mut last = (0, 0);
-        for _ in 0..200 {
+        for _ in 0..if cfg!(miri) { 5 } else { 200 } {
             let snapshot = registry.snapshot();
             let now = (snapshot.counter("hits"), histogram_count(&snapshot, "took"));
             assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
@@ -245,7 +245,7 @@ fn a_handle_of_another_registry_harms_nobody() {
 
 #[test]
 fn the_last_counts_of_a_dropped_shard_are_seen() {
-    for _ in 0..500 {
+    for _ in 0..if cfg!(miri) { 3 } else { 500 } {
         let registry = Registry::new("test");
         let (hits, took) = (registry.counter(Metric::new("hits")), registry.histogram(Metric::new("took")));
         let barrier = Arc::new(Barrier::new(2));
