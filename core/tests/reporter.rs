@@ -164,6 +164,13 @@ fn every_snapshot_offered_is_accounted_for_whatever_became_of_its_exporter() {
     let report = reporting.stop(Duration::from_millis(200));
     let all: Vec<_> = report.lanes.iter().map(offered).collect();
     assert_eq!(all, vec![all[0]; 5], "{report:?}");
+    let reasons = [
+        "stuck: the last snapshot is still on its way",
+        "bad: panicked: no such luck",
+        "asleep: the receiver asked for a pause",
+        "refused: refused",
+    ];
+    assert_eq!(report.into_result(), Err(Error::Undelivered(reasons.join("; "))));
 }
 
 #[test]
