@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use barewire::{
-    Metric, Precision, Registry, Unit,
+    Metric, Precision, Reading, Registry, Unit,
     view::{Rule, Select, Shape, Show, View},
 };
 
@@ -24,6 +24,25 @@ fn recording_allocates_nothing() {
         }
     });
     assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn shards_that_come_and_go_without_a_snapshot_are_not_kept() {
+    let registry = Registry::new("test");
+    let hits = registry.counter(Metric::new("hits"));
+    let took = registry.histogram(Metric::new("took"));
+    let allocations = measure(|| {
+        for _ in 0..2000 {
+            let mut shard = registry.shard();
+            shard.add(hits, 1);
+            shard.record(took, 7u64);
+        }
+    });
+    let snapshot = registry.snapshot();
+    assert!(allocations.bytes_current < 5_000_000, "{} bytes are kept", allocations.bytes_current);
+    assert_eq!(snapshot.counter("hits"), 2000);
+    let Reading::Histogram(all) = snapshot.read(&snapshot.series()[1]) else { panic!("a histogram") };
+    assert_eq!((all.count(), all.sum()), (2000, 14_000));
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn gauge(snapshot: &Snapshot, name: &str) -> Option<f64> {
 
 #[test]
 fn threads_that_come_and_go_lose_no_count() {
-    const THREADS: u64 = 8;
-    const EACH: u64 = 20_000;
+    const THREADS: u64 = if cfg!(miri) { 3 } else { 8 };
+    const EACH: u64 = if cfg!(miri) { 50 } else { 20_000 };
     let registry = Registry::new("test");
     let hits = registry.counter(Metric::new("hits"));
     let took = registry.histogram(Metric::new("took").unit(Unit::Seconds));
@@ -36,7 +36,7 @@ fn threads_that_come_and_go_lose_no_count() {
             });
         }
         let mut last = (0, 0);
-        for _ in 0..200 {
+        for _ in 0..if cfg!(miri) { 5 } else { 200 } {
             let snapshot = registry.snapshot();
             let now = (snapshot.counter("hits"), histogram_count(&snapshot, "took"));
             assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
@@ -175,6 +175,57 @@ fn a_name_keeps_the_kind_and_the_unit_of_its_first_series() {
 }
 
 #[test]
+fn the_names_of_what_is_folded_are_like_any_other() {
+    let registry = Registry::with_budget("test", 100);
+    let mut shard = registry.shard();
+    for name in ["taken", "_other.counters", "_other.gauges", "_other.histograms"] {
+        shard.set(registry.gauge(Metric::new(name)), 1.0);
+        shard.add(registry.counter(Metric::new(name)), 1);
+        shard.record(registry.histogram(Metric::new(name)), 1u64);
+        shard.add(registry.counter(Metric::new(name).unit(Unit::Bytes)), 1);
+    }
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("_other.counters"), 8);
+    assert_eq!(gauge(&snapshot, "_other.gauges"), Some(1.0));
+    assert_eq!(histogram_count(&snapshot, "_other.histograms"), 4);
+    let mut names: Vec<_> = snapshot.series().iter().map(|series| series.metric.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["_other.counters", "_other.gauges", "_other.histograms", "taken"]);
+}
+
+#[test]
+fn a_key_that_stands_twice_past_the_budget_harms_nobody() {
+    let registry = Registry::with_budget("test", 1);
+    let metric = || Metric::new("hits").label("a", 1).label("b", 2);
+    registry.counter(metric());
+    let mut twice = metric();
+    twice.labels[1].key = "a".to_owned();
+    registry.shard().add(registry.counter(twice), 1);
+    assert_eq!(registry.snapshot().counter("hits"), 1);
+}
+
+#[test]
+fn a_series_that_came_later_reads_as_nothing() {
+    let registry = Registry::new("test");
+    let earlier = registry.snapshot();
+    registry.counter(Metric::new("hits"));
+    registry.gauge(Metric::new("level"));
+    registry.histogram(Metric::new("took"));
+    let now = registry.snapshot();
+    let read: Vec<_> = now.series().iter().map(|series| earlier.read(series)).collect();
+    assert_eq!(
+        read,
+        [Reading::Counter(0), Reading::Gauge(None), Reading::Histogram(&Distribution::default())]
+    );
+    let mut window = Distribution::default();
+    let backwards = earlier.since(Some(&now));
+    for series in now.series() {
+        backwards.histogram_into(series, &mut window);
+        assert_eq!((backwards.counter(series), window.count(), backwards.elapsed_ns()), (0, 0, 0));
+    }
+}
+
+#[test]
 fn a_handle_of_another_registry_harms_nobody() {
     let (small, large) = (Registry::new("small"), Registry::new("large"));
     let known = small.counter(Metric::new("known"));
@@ -194,7 +245,7 @@ fn a_handle_of_another_registry_harms_nobody() {
 
 #[test]
 fn the_last_counts_of_a_dropped_shard_are_seen() {
-    for _ in 0..500 {
+    for _ in 0..if cfg!(miri) { 3 } else { 500 } {
         let registry = Registry::new("test");
         let (hits, took) = (registry.counter(Metric::new("hits")), registry.histogram(Metric::new("took")));
         let barrier = Arc::new(Barrier::new(2));

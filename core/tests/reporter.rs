@@ -136,7 +136,84 @@ fn stop_returns_at_its_deadline_whatever_an_exporter_does() {
     let start = Instant::now();
     let report = reporting.stop(Duration::from_millis(50));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    assert_eq!((report.lanes[0].timed_out, report.lanes[0].complete), (1, false));
+    let why = "the one in hand and the last one";
+    assert_eq!((report.lanes[0].timed_out, report.lanes[0].complete), (2, false), "{why}");
+}
+
+/// What became of all the snapshots that a lane was offered.
+fn offered(lane: &LaneReport) -> u64 {
+    lane.sent + lane.dropped + lane.failed + lane.timed_out
+}
+
+#[test]
+fn every_snapshot_offered_is_accounted_for_whatever_became_of_its_exporter() {
+    let registry = Registry::new("test");
+    let (_never, gate): (Sender<()>, Receiver<()>) = channel();
+    let stuck = scripted("stuck", move |_| {
+        gate.recv().ok();
+        delivered()
+    });
+    let reporting = Reporter::every(TICK)
+        .export(scripted("good", |_| delivered()))
+        .export(stuck)
+        .export(scripted("bad", |_| panic!("no such luck")))
+        .export(scripted("asleep", |_| Err(ExportError::Throttled)))
+        .export(scripted("refused", |_| Err(ExportError::Failed("refused".to_owned()))))
+        .start(&registry);
+    wait_for(&reporting, |lanes| lanes.iter().all(|lane| offered(lane) >= 5));
+    let report = reporting.stop(Duration::from_millis(200));
+    let all: Vec<_> = report.lanes.iter().map(offered).collect();
+    assert_eq!(all, vec![all[0]; 5], "{report:?}");
+    let reasons = [
+        "stuck: the last snapshot is still on its way",
+        "bad: panicked: no such luck",
+        "asleep: the receiver asked for a pause",
+        "refused: refused",
+    ];
+    assert_eq!(report.into_result(), Err(Error::Undelivered(reasons.join("; "))));
+}
+
+#[test]
+fn a_panic_of_whom_it_tells_ends_the_lane_and_is_reported() {
+    let registry = Registry::new("test");
+    let reporting = Reporter::every(TICK)
+        .export(scripted("bad", |_| Err(ExportError::Failed("refused".to_owned()))))
+        .export(scripted("good", |_| delivered()))
+        .notify(|_| panic!("no ear"))
+        .start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].dropped >= 3 && lanes[1].sent >= 3);
+    let report = reporting.stop(SOON);
+    let [bad, good] = &report.lanes[..] else { panic!("two lanes") };
+    assert_eq!((bad.complete, good.complete, offered(bad)), (false, true, offered(good)));
+}
+
+#[test]
+fn no_duration_is_too_long_and_none_too_short() {
+    for extreme in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let registry = Registry::new("test");
+        let exporter = scripted("a name\0with a zero in it", |_| delivered());
+        let reporting = Reporter::every(extreme).timeout(extreme).export(exporter).start(&registry);
+        if extreme != Duration::MAX {
+            wait_for(&reporting, |lanes| lanes[0].sent >= 1);
+        }
+        let report = reporting.stop(Duration::MAX);
+        assert!(report.lanes[0].complete, "{report:?}");
+    }
+}
+
+#[test]
+fn a_reporter_that_is_dropped_waits_no_longer_than_an_export_may_take() {
+    let registry = Registry::new("test");
+    let (_never, gate): (Sender<()>, Receiver<()>) = channel();
+    let stuck = scripted("stuck", move |_| {
+        gate.recv().ok();
+        delivered()
+    });
+    let reporting = Reporter::every(TICK).timeout(Duration::from_millis(20)).export(stuck).start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].dropped >= 1);
+    let start = Instant::now();
+    drop(reporting);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -14,7 +14,8 @@
 use super::metric::Precision;
 
 /// The largest value that has a bucket of its own: 4.8 hours in nanoseconds, 16 TiB in bytes. Larger values are
-/// counted in the last bucket; their sum and maximum stay exact.
+/// counted in the last bucket; their sum and maximum stay exact, as long as what a shard records between two
+/// snapshots adds up to less than 2^64.
 pub const HIGHEST: u64 = (1 << OCTAVES) - 1;
 
 const OCTAVES: u32 = 44;

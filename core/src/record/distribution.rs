@@ -21,7 +21,7 @@ use super::{
 /// assert_eq!(took.quantile(0.99).unwrap() / 1_000_000, 990);
 /// assert_eq!(took.max(), Some(1_000_000_000));
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Distribution {
     precision: Precision,
     /// The bucket that `counts[0]` stands for; only the range in use is kept.
@@ -35,7 +35,7 @@ pub struct Distribution {
 
 impl Distribution {
     /// An empty distribution.
-    pub fn new(precision: Precision) -> Self {
+    pub const fn new(precision: Precision) -> Self {
         Distribution { precision, first: 0, counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
     }
 
@@ -88,7 +88,7 @@ impl Distribution {
             seen += count;
             seen >= rank
         })?;
-        Some(highest(self.precision.power(), self.first + at).clamp(self.min, self.max))
+        Some(self.ceiling(self.first + at).clamp(self.min, self.max))
     }
 
     /// Every bucket that counted something: its smallest and largest value, and its count.
@@ -126,7 +126,7 @@ impl Distribution {
         let Some(earlier) = earlier.filter(|earlier| earlier.count > 0) else { return };
         debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
         let Some(from) = earlier.first.checked_sub(self.first) else { return };
-        for (now, then) in window.counts[from..].iter_mut().zip(&earlier.counts) {
+        for (now, then) in window.counts.iter_mut().skip(from).zip(&earlier.counts) {
             *now = now.saturating_sub(*then);
         }
         window.count = window.counts.iter().sum();
@@ -186,17 +186,21 @@ impl Distribution {
         self.max = self.max.max(max);
     }
 
+    /// The largest value that was counted in `bucket`: the last one takes whatever is beyond the range.
+    fn ceiling(&self, bucket: usize) -> u64 {
+        if bucket + 1 < self.precision.buckets() { highest(self.precision.power(), bucket) } else { u64::MAX }
+    }
+
     /// Draws the extremes in to the buckets that are still in use.
     fn narrow(&mut self) {
-        let power = self.precision.power();
         let used = |count: &u64| *count > 0;
         let (Some(low), Some(high)) = (self.counts.iter().position(used), self.counts.iter().rposition(used))
         else {
             (self.min, self.max) = (u64::MAX, 0);
             return;
         };
-        self.min = self.min.max(lowest(power, self.first + low));
-        self.max = self.max.min(highest(power, self.first + high));
+        self.min = self.min.max(lowest(self.precision.power(), self.first + low));
+        self.max = self.max.min(self.ceiling(self.first + high));
     }
 }
 
@@ -212,6 +216,17 @@ impl Clone for Distribution {
         *self = Distribution { counts, ..*source };
     }
 }
+
+/// Two are equal when no question tells them apart; which buckets are kept ready is none.
+impl PartialEq for Distribution {
+    fn eq(&self, other: &Self) -> bool {
+        self.precision == other.precision
+            && (self.sum, self.min(), self.max()) == (other.sum, other.min(), other.max())
+            && self.buckets().eq(other.buckets())
+    }
+}
+
+impl Eq for Distribution {}
 
 impl Default for Distribution {
     fn default() -> Self {
@@ -256,6 +271,26 @@ mod tests {
         assert_eq!(of(&[1_000_003]).quantile(0.5), Some(1_000_003));
     }
 
+    #[test]
+    fn values_beyond_the_range_keep_their_extremes_in_quantiles_and_windows() {
+        let (earlier, now) = (of(&[HIGHEST + 5]), of(&[HIGHEST + 5, u64::MAX]));
+        assert_eq!(now.quantile(1.0), Some(u64::MAX));
+        let mut window = Distribution::default();
+        now.since_into(Some(&earlier), &mut window);
+        assert_eq!((window.min(), window.max()), (Some(HIGHEST + 5), Some(u64::MAX)));
+        assert_eq!(window.quantile(0.5), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_window_equals_what_was_recorded_in_it_and_nothing_else() {
+        let mut window = Distribution::default();
+        of(&[1, 500, 1000]).since_into(Some(&of(&[1, 1000])), &mut window);
+        assert_eq!(window, of(&[500]));
+        assert_ne!(window, of(&[501]));
+        assert_ne!(window, of(&[500, 500]));
+        assert_ne!(window, Distribution::new(Precision::Two));
+    }
+
     proptest! {
         #[test]
         fn the_merge_of_parts_is_the_whole(values in prop::collection::vec(0..HIGHEST, 0..200), cut in 0..200usize) {
@@ -264,9 +299,7 @@ mod tests {
             merged.merge(&of(right));
             let whole = of(&values);
             prop_assert_eq!(merged.count(), whole.count());
-            prop_assert_eq!(merged.sum(), whole.sum());
-            prop_assert_eq!((merged.min(), merged.max()), (whole.min(), whole.max()));
-            prop_assert!(merged.buckets().eq(whole.buckets()));
+            prop_assert_eq!(merged, whole);
         }
 
         #[test]

@@ -1,16 +1,16 @@
 //! Which series there are, and the way to everything they counted.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fmt,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    metric::{Label, LabelValue, Metric, Precision},
+    metric::{Label, LabelValue, Metric, Precision, Unit},
     sampler::Sampler,
     shard::{Counter, Gauge, Histogram, Room, Shard},
     snapshot::{Series, Slot, Snapshot},
@@ -21,6 +21,9 @@ pub const OVERFLOW: &str = "_other";
 
 /// How many series a registry has room for, unless told otherwise.
 pub const DEFAULT_BUDGET: usize = 10_000;
+
+/// How many shards may come between two looks at which of them have finished.
+const ARRIVALS: usize = 64;
 
 /// All series of a program or a part of one. A clone is the same registry.
 ///
@@ -100,20 +103,27 @@ impl Registry {
     /// A shard for one more thread, now or at any later time.
     pub fn shard(&self) -> Shard {
         let room = Arc::new(Room::default());
-        self.inner.arrivals.lock().push(Arc::clone(&room));
+        let mut arrivals = self.inner.arrivals.lock();
+        arrivals.push(Arc::clone(&room));
+        let many = arrivals.len() >= ARRIVALS;
+        drop(arrivals);
+        if many {
+            self.retire();
+        }
         Shard::new(self.clone(), room)
     }
 
     /// What is true now, over all shards, living and finished.
+    ///
+    /// A value that another thread records meanwhile may be in a histogram's sum and not yet in its buckets, or the
+    /// other way round; the next snapshot has both.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let mut sampler = self.inner.sampler.lock();
-        self.admit_arrivals(&mut sampler);
-        sampler.note_finished();
-        let schema = self.inner.schema.lock();
-        sampler.fit(schema.counters, &schema.histograms);
+        let schema = self.catch_up(&mut sampler);
         let (gauges, series, resource) =
             (schema.gauges, Arc::clone(&schema.series), Arc::clone(&schema.resource));
         drop(schema);
+        sampler.retire();
         sampler.sample(gauges, |snapshot| {
             snapshot.start_unix_ns = self.inner.start_unix_ns;
             snapshot.elapsed_ns = self.elapsed_ns();
@@ -142,10 +152,7 @@ impl Registry {
     #[cold]
     pub(crate) fn read_lap(&self, room: &Arc<Room>) {
         let mut sampler = self.inner.sampler.lock();
-        self.admit_arrivals(&mut sampler);
-        let schema = self.inner.schema.lock();
-        sampler.fit(schema.counters, &schema.histograms);
-        drop(schema);
+        drop(self.catch_up(&mut sampler));
         sampler.read_lap(room);
     }
 
@@ -161,10 +168,25 @@ impl Registry {
         gauge.0 < self.inner.schema.lock().gauges
     }
 
-    fn admit_arrivals(&self, sampler: &mut Sampler) {
+    /// Folds the counts of finished shards into the totals, so that a program which takes no snapshot keeps no more
+    /// than its living shards.
+    #[cold]
+    fn retire(&self) {
+        let mut sampler = self.inner.sampler.lock();
+        drop(self.catch_up(&mut sampler));
+        sampler.retire();
+    }
+
+    /// Tells the sampler which shards came, which have finished, and of which series; in this order, because a shard
+    /// counts only what was registered before it finished.
+    fn catch_up(&self, sampler: &mut Sampler) -> MutexGuard<'_, Schema> {
         for room in self.inner.arrivals.lock().drain(..) {
             sampler.admit(room);
         }
+        sampler.note_finished();
+        let schema = self.inner.schema.lock();
+        sampler.fit(schema.counters, &schema.histograms);
+        schema
     }
 }
 
@@ -182,6 +204,18 @@ enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// The name of the one series that takes what nothing else can.
+    fn last_resort(self) -> String {
+        let kind = match self {
+            Kind::Counter => "counters",
+            Kind::Gauge => "gauges",
+            Kind::Histogram => "histograms",
+        };
+        format!("{OVERFLOW}.{kind}")
+    }
+}
+
 /// The series by number and by name.
 struct Schema {
     budget: usize,
@@ -190,7 +224,7 @@ struct Schema {
     series: Arc<Vec<Series>>,
     known: HashMap<Identity, Slot>,
     /// What the first metric of a name fixed for all others.
-    families: HashMap<String, (Kind, super::metric::Unit)>,
+    families: HashMap<String, (Kind, Unit)>,
     counters: usize,
     gauges: usize,
     histograms: Vec<Precision>,
@@ -213,13 +247,15 @@ impl Identity {
 
 impl Schema {
     fn new(budget: usize, service: Label) -> Self {
+        // Taken from the beginning, so that no metric of another kind gets there first.
+        let reserved = [Kind::Counter, Kind::Gauge, Kind::Histogram];
         Schema {
             budget,
             folded: 0,
             resource: Arc::new([service]),
             series: Arc::default(),
             known: HashMap::new(),
-            families: HashMap::new(),
+            families: reserved.map(|kind| (kind.last_resort(), (kind, Unit::None))).into(),
             counters: 0,
             gauges: 0,
             histograms: Vec::new(),
@@ -258,8 +294,6 @@ impl Schema {
         for label in &mut metric.labels {
             label.value = OVERFLOW.into();
         }
-        let keys: HashSet<&str> = metric.labels.iter().map(|label| label.key.as_str()).collect();
-        debug_assert_eq!(keys.len(), metric.labels.len(), "a key stands once");
         match self.known.get(&Identity::of(&metric)) {
             Some(slot) => *slot,
             None if self.series.len() < self.budget + self.families.len() => self.append(metric, kind),
@@ -267,15 +301,10 @@ impl Schema {
         }
     }
 
-    /// The one series of its kind that takes what nothing else can.
+    /// The series of [`Kind::last_resort`].
     fn register_last_resort(&mut self, metric: &Metric, kind: Kind) -> Slot {
-        let suffix = match kind {
-            Kind::Counter => "counters",
-            Kind::Gauge => "gauges",
-            Kind::Histogram => "histograms",
-        };
-        let fallback = Metric::new(format!("{OVERFLOW}.{suffix}"))
-            .help("What was registered past the budget of series.");
+        let fallback = Metric::new(kind.last_resort())
+            .help("What was registered past the budget of series, or under a name of another kind or unit.");
         match self.known.get(&Identity::of(&fallback)) {
             Some(slot) => *slot,
             None => self.append(fallback.precision(metric.precision), kind),

@@ -13,7 +13,7 @@ use std::sync::{
 };
 
 use super::{
-    buckets::bucket_of,
+    buckets::{HIGHEST, bucket_of},
     distribution::Distribution,
     histogram::Cell,
     metric::Precision,
@@ -40,7 +40,7 @@ impl Sampler {
     }
 
     /// Notes which shards have finished. Whatever they counted belongs to series that exist by now, so the schema
-    /// has to be looked at after this.
+    /// has to be looked at after this, and before [`Sampler::retire`].
     pub(crate) fn note_finished(&mut self) {
         for reader in &mut self.readers {
             reader.finished = reader.room.finished.load(Acquire);
@@ -54,6 +54,19 @@ impl Sampler {
         self.totals.extend(precisions[known..].iter().map(|precision| Total::new(*precision)));
     }
 
+    /// Adds what the finished shards counted to the totals, for ever, and forgets them.
+    pub(crate) fn retire(&mut self) {
+        let Sampler { readers, retired, totals, .. } = self;
+        readers.retain_mut(|reader| {
+            if reader.finished {
+                reader.collect();
+                reader.merge_histograms(totals);
+                reader.add_counters(retired);
+            }
+            !reader.finished
+        });
+    }
+
     /// Adds what one shard recorded to the totals, out of turn.
     pub(crate) fn read_lap(&mut self, room: &Arc<Room>) {
         if let Some(reader) = self.readers.iter_mut().find(|reader| Arc::ptr_eq(&reader.room, room)) {
@@ -62,8 +75,8 @@ impl Sampler {
         }
     }
 
-    /// Adds what all shards counted since the last time, and writes down what is true now. The caller fills in the
-    /// time and the names.
+    /// Adds what the living shards counted since the last time, and writes down what is true now. The caller fills
+    /// in the time and the names.
     pub(crate) fn sample(&mut self, gauges: usize, describe: impl FnOnce(&mut Snapshot)) -> Arc<Snapshot> {
         let place = self.free_place();
         let Sampler { readers, retired, totals, pool } = self;
@@ -75,13 +88,8 @@ impl Sampler {
             reader.collect();
             reader.merge_histograms(totals);
             reader.add_counters(&mut blank.counters);
-            if reader.finished {
-                reader.add_counters(retired);
-            } else {
-                reader.add_gauges(&mut blank.gauges);
-            }
+            reader.add_gauges(&mut blank.gauges);
         }
-        readers.retain(|reader| !reader.finished);
         show(totals, &mut blank.histograms);
         describe(blank);
         Arc::clone(&pool[place])
@@ -143,7 +151,7 @@ impl Reader {
         for (number, page) in &self.counters {
             let from = (number * NUMBERS).min(counts.len());
             for (count, counter) in counts[from..].iter_mut().zip(page.iter()) {
-                *count += counter.load(Relaxed);
+                *count = count.wrapping_add(counter.load(Relaxed));
             }
         }
     }
@@ -200,7 +208,7 @@ impl Mark {
             self.counts = vec![0; counts.len()].into();
         }
         let power = total.precision().power();
-        let (low, high) = (bucket_of(power, min), bucket_of(power, max).min(counts.len() - 1));
+        let [low, high] = [min, max].map(|value| bucket_of(power, value.min(HIGHEST)));
         let moved = counts[low..=high].iter().zip(&mut self.counts[low..=high]).map(|(now, seen)| {
             let now = now.load(Relaxed);
             u64::from(now.wrapping_sub(std::mem::replace(seen, now)))

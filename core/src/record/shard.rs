@@ -33,6 +33,11 @@ pub struct Histogram(pub(crate) usize);
 /// One thread's own counts. It moves between threads, and is never shared: every method that counts takes
 /// `&mut self`, so the borrow checker proves that each count has one writer.
 ///
+/// ```compile_fail,E0599
+/// let one = barewire::Registry::new("checkout").shard();
+/// let two = one.clone(); // no second writer
+/// ```
+///
 /// Counting takes no lock, allocates nothing, makes no system call and no atomic read-modify-write. The exception
 /// is the first touch of a series (a page of 16 histograms or 128 counters, and the buckets), which allocates;
 /// [`Shard::prepare`] does it ahead.
@@ -78,7 +83,8 @@ impl Shard {
         }
     }
 
-    /// Sets this shard's part of a gauge; what is shown is the sum over all living shards.
+    /// Sets this shard's part of a gauge; what is shown is the sum over all living shards. Not a number takes the
+    /// part back.
     #[inline]
     pub fn set(&mut self, gauge: Gauge, value: f64) {
         match self.gauges.get(gauge.0) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     distribution::Distribution,
-    metric::{Label, Metric},
+    metric::{Label, Metric, Precision},
 };
 
 /// All series of a registry at one instant, counted from its start. Nothing in it changes any more, so it is
@@ -39,7 +39,7 @@ pub(crate) enum Slot {
 /// What a series says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reading<'a> {
-    /// The sum of everything added.
+    /// The sum of everything added, modulo 2^64.
     Counter(u64),
     /// The sum of what each shard set last; `None` as long as none did.
     Gauge(Option<f64>),
@@ -56,7 +56,7 @@ impl Snapshot {
     /// When this was true, in nanoseconds since the Unix epoch: the start plus the elapsed time, so it never runs
     /// backwards, whatever is done to the clock on the wall.
     pub fn unix_ns(&self) -> u64 {
-        self.start_unix_ns + self.elapsed_ns
+        self.start_unix_ns.saturating_add(self.elapsed_ns)
     }
 
     /// When this was true, in nanoseconds since the registry was made, by the monotonic clock.
@@ -74,12 +74,13 @@ impl Snapshot {
         &self.series
     }
 
-    /// What `series`, one of this registry's, says.
+    /// What `series`, one of this registry's, says; one that came after this snapshot says nothing yet.
     pub fn read(&self, series: &Series) -> Reading<'_> {
+        static NOTHING: Distribution = Distribution::new(Precision::Two);
         match series.slot {
-            Slot::Counter(at) => Reading::Counter(self.counters[at]),
-            Slot::Gauge(at) => Reading::Gauge(Some(self.gauges[at]).filter(|value| !value.is_nan())),
-            Slot::Histogram(at) => Reading::Histogram(&self.histograms[at]),
+            Slot::Counter(at) => Reading::Counter(self.counters.get(at).copied().unwrap_or(0)),
+            Slot::Gauge(at) => Reading::Gauge(self.gauges.get(at).copied().filter(|value| !value.is_nan())),
+            Slot::Histogram(at) => Reading::Histogram(self.histograms.get(at).map_or(&NOTHING, Arc::as_ref)),
         }
     }
 
@@ -91,7 +92,9 @@ impl Snapshot {
     /// The sum of all counters called `name`.
     pub fn counter(&self, name: &str) -> u64 {
         let counters = self.readings().filter(|(metric, _)| metric.name == name);
-        counters.map(|(_, reading)| if let Reading::Counter(count) = reading { count } else { 0 }).sum()
+        let counts =
+            counters.map(|(_, reading)| if let Reading::Counter(count) = reading { count } else { 0 });
+        counts.fold(0, u64::wrapping_add)
     }
 
     /// The same, counted since `earlier`, an earlier snapshot of the same registry, or since the start.
@@ -110,7 +113,7 @@ pub struct Window<'a> {
 impl Window<'_> {
     /// How long it was, as measured.
     pub fn elapsed_ns(&self) -> u64 {
-        self.now.elapsed_ns - self.earlier.map_or(0, |earlier| earlier.elapsed_ns)
+        self.now.elapsed_ns.saturating_sub(self.earlier.map_or(0, |earlier| earlier.elapsed_ns))
     }
 
     /// When it began, in nanoseconds since the Unix epoch.
@@ -121,13 +124,15 @@ impl Window<'_> {
     /// How much was added to the counter `series`; 0 for a series of another kind.
     pub fn counter(&self, series: &Series) -> u64 {
         let Slot::Counter(at) = series.slot else { return 0 };
-        self.now.counters[at] - self.earlier_of(|earlier| earlier.counters.get(at).copied()).unwrap_or(0)
+        let before = self.earlier_of(|earlier| earlier.counters.get(at).copied());
+        let now = self.now.counters.get(at).copied();
+        now.unwrap_or(0).wrapping_sub(before.unwrap_or(0))
     }
 
     /// Refills `out` with what was recorded to the histogram `series`; with nothing for a series of another kind.
     pub fn histogram_into(&self, series: &Series, out: &mut Distribution) {
         let Slot::Histogram(at) = series.slot else { return out.clear() };
-        let now = &self.now.histograms[at];
+        let Some(now) = self.now.histograms.get(at) else { return out.clear() };
         let earlier = self.earlier_of(|earlier| earlier.histograms.get(at));
         match earlier {
             Some(earlier) if Arc::ptr_eq(earlier, now) => out.reset(now.precision()),

@@ -54,6 +54,8 @@ pub(crate) struct Lane {
     account: Account,
     finale: Finale,
     offers: Option<Sender<Arc<Snapshot>>>,
+    /// How many snapshots it was offered, the last one included.
+    offered: u64,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
@@ -94,7 +96,8 @@ impl Lane {
         let (offers, taken) = bounded(0);
         let (ending, ended) = bounded::<()>(0);
         let (account, finale) = (Account::new(name), Finale::default());
-        let thread = thread::Builder::new().name(format!("barewire-{}", account.0.name));
+        // A name is any text, and that of a thread ends at a zero.
+        let thread = thread::Builder::new().name(format!("barewire-{}", account.0.name.replace('\0', " ")));
         let mut worker = Worker {
             account: account.clone(),
             finale: finale.clone(),
@@ -109,11 +112,12 @@ impl Lane {
             drop((worker, ending));
         };
         thread.spawn(run).expect("a thread for an exporter, as for std::thread::spawn");
-        Lane { account, finale, offers: Some(offers), ended }
+        Lane { account, finale, offers: Some(offers), offered: 0, ended }
     }
 
     /// Hands a snapshot to the exporter if it is idle; counts a drop if it is busy.
-    pub(crate) fn offer(&self, snapshot: &Arc<Snapshot>) {
+    pub(crate) fn offer(&mut self, snapshot: &Arc<Snapshot>) {
+        self.offered += 1;
         let taken = self.offers.as_ref().is_some_and(|offers| offers.try_send(Arc::clone(snapshot)).is_ok());
         if !taken {
             self.account.0.dropped.fetch_add(1, Relaxed);
@@ -122,18 +126,27 @@ impl Lane {
 
     /// Tells the exporter to deliver one last snapshot when it is done with the one in its hands.
     pub(crate) fn finish(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) {
+        self.offered += 1;
         self.finale.get_or_init(|| (Arc::clone(snapshot), deadline));
         self.offers = None;
     }
 
-    /// Waits for the end of the thread, until the deadline. A thread that is late is left behind.
+    /// Waits for the end of the thread, until the deadline. A thread that is late is left behind, and the snapshots
+    /// that it has not settled have timed out; one that ended early has dropped them.
     pub(crate) fn wait(&self, deadline: Instant) -> LaneReport {
         let late = self.ended.recv_deadline(deadline).is_err_and(|error| error.is_timeout());
         let mut report = self.account.report();
-        if late && !report.complete {
-            report.timed_out += 1;
-            report.last_error.get_or_insert_with(|| "the last snapshot is still on its way".to_owned());
+        let open = self.offered - (report.sent + report.dropped + report.failed + report.timed_out);
+        if open == 0 {
+            return report;
         }
+        let (count, why) = if late {
+            (&mut report.timed_out, "the last snapshot is still on its way")
+        } else {
+            (&mut report.dropped, "its thread ended early")
+        };
+        *count += open;
+        report.last_error.get_or_insert_with(|| why.to_owned());
         report
     }
 
@@ -165,9 +178,10 @@ impl Account {
     }
 
     pub(crate) fn report(&self) -> LaneReport {
+        // First of all, so that what is complete is counted as well.
+        let complete = self.0.complete.load(Acquire);
         let [sent, dropped, failed, timed_out, points, left_out, bytes] = self.counts();
         let name = self.0.name.clone();
-        let complete = self.0.complete.load(Acquire);
         let last_error = self.0.last_error.lock().clone();
         LaneReport { name, sent, dropped, failed, timed_out, points, left_out, bytes, complete, last_error }
     }

@@ -22,6 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// The shortest interval between ticks.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// What every longer duration is cut to: a century, which an `Instant` can be ahead of its time.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Exporters, and how often they are shown what was counted.
 ///
 /// See the crate's documentation for an example.
@@ -73,7 +76,7 @@ impl Reporter {
     /// Sets how long one export may take: 3 s unless set.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST);
         self
     }
 
@@ -108,6 +111,7 @@ impl Reporter {
             })
             .collect();
         let accounts = lanes.iter().map(Lane::account).collect();
+        let timeout = self.timeout;
         let (stop, stopped) = bounded(1);
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(u64::MAX);
         let sampler = Sampler { registry: registry.clone(), interval_ns, lanes, meter };
@@ -115,7 +119,7 @@ impl Reporter {
             .name("barewire-sampler".to_owned())
             .spawn(move || sampler.run(&stopped))
             .expect("a thread for the sampler, as for std::thread::spawn");
-        Reporting { stop, thread: Some(thread), accounts }
+        Reporting { stop, thread: Some(thread), accounts, timeout }
     }
 }
 
@@ -146,6 +150,7 @@ pub struct Reporting {
     stop: Sender<Instant>,
     thread: Option<JoinHandle<Report>>,
     accounts: Vec<Account>,
+    timeout: Duration,
 }
 
 impl Reporting {
@@ -163,14 +168,14 @@ impl Reporting {
     fn end(&mut self, within: Duration) -> Report {
         let Some(thread) = self.thread.take() else { return Report { lanes: self.lanes() } };
         // Where the thread has panicked and nobody receives this, joining it tells.
-        self.stop.send(Instant::now() + within).ok();
+        self.stop.send(Instant::now() + within.min(LONGEST)).ok();
         thread.join().unwrap_or_else(|_| Report { lanes: self.lanes() })
     }
 }
 
 impl Drop for Reporting {
     fn drop(&mut self) {
-        self.end(TIMEOUT);
+        self.end(self.timeout);
     }
 }
 
@@ -229,7 +234,7 @@ impl Sampler {
                 meter.shard.record(meter.lateness, late_ns);
             }
             let snapshot = self.snapshot();
-            for lane in &self.lanes {
+            for lane in &mut self.lanes {
                 lane.offer(&snapshot);
             }
         }
@@ -243,7 +248,7 @@ impl Sampler {
     }
 
     fn unix_ns(&self) -> u64 {
-        self.registry.start_unix_ns() + self.registry.elapsed_ns()
+        self.registry.start_unix_ns().saturating_add(self.registry.elapsed_ns())
     }
 }
 

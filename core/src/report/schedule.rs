@@ -5,7 +5,7 @@
 /// Ticks are aligned to the wall clock, so that those of several programs fall together. A tick that was missed is
 /// not made up for: the counts are cumulative, and the next one has them.
 pub(crate) const fn next_tick(interval_ns: u64, now_unix_ns: u64) -> u64 {
-    (now_unix_ns / interval_ns + 1) * interval_ns
+    (now_unix_ns / interval_ns + 1).saturating_mul(interval_ns)
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl View {
     /// What is true at `now`. Rates, quantiles and deltas are those of the window since `earlier`, an earlier
     /// snapshot of the same registry, or since its start.
     ///
-    /// A view belongs to the one registry whose snapshots it is shown.
+    /// A view belongs to one registry, whose snapshots it is shown in the order in which they were taken.
     pub fn show(&mut self, now: &Snapshot, earlier: Option<&Snapshot>) -> &Frame {
         let window = now.since(earlier);
         self.refresh_resource(now.resource());

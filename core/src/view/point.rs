@@ -10,7 +10,7 @@ use crate::record::metric::{Label, Metric};
 /// the frame, so an encoder may render what never changes once and keep it by index.
 #[derive(Debug, Clone, Default)]
 pub struct Frame {
-    /// Who produced the points, such as `service.name`; fixed for the life of the view.
+    /// Who produced the points, such as `service.name`. The same allocation until the registry's resource changes.
     pub resource: Arc<[Label]>,
     /// Which instrumentation produced them; fixed for the life of the view.
     pub scope: Option<Scope>,

@@ -217,5 +217,29 @@ mod tests {
                 prop_assert_eq!(shown.count(), values.len() as u64);
             }
         }
+
+        /// A scale that falls joins neighbours: bucket `i` becomes `i >> 1`.
+        #[test]
+        fn from_tick_to_tick_no_bucket_shrinks(
+            values in prop::collection::vec(prop_oneof![0..=crate::HIGHEST, 0..5000u64], 1..200), cut in 0..200usize,
+        ) {
+            let (earlier, now) = (of(&values[..cut.min(values.len())]), of(&values));
+            let (before, after) = [&earlier, &now].map(|d| exponential(d, &Unit::Seconds)).into();
+            prop_assert!(after.scale <= before.scale && after.zero_count >= before.zero_count);
+            let mut counts = vec![0; after.positive.counts.len()];
+            for (at, count) in (before.positive.offset..).zip(&before.positive.counts).filter(|(_, n)| **n > 0) {
+                let joined = (at >> (before.scale - after.scale)) - after.positive.offset;
+                counts[usize::try_from(joined).unwrap()] += count;
+            }
+            let grew = |then: &[u64], now: &[u64]| then.iter().zip(now).all(|(then, now)| then <= now);
+            prop_assert!(grew(&counts, &after.positive.counts));
+            let [then, now] = [&earlier, &now].map(|distribution| {
+                let mut value = Value::Absent;
+                Shape::Explicit.fill(distribution, &Unit::Seconds, &mut value);
+                let Value::Histogram(shown) = value else { unreachable!() };
+                shown.counts
+            });
+            prop_assert!(grew(&then, &now));
+        }
     }
 }

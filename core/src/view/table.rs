@@ -272,7 +272,7 @@ impl Scene<'_> {
                 _ => 0,
             }
         };
-        group.members.iter().map(grown).sum()
+        group.members.iter().map(grown).fold(0, u64::wrapping_add)
     }
 
     /// The sum of the gauges of a group; `None` when none is set.
@@ -391,5 +391,53 @@ mod tests {
         let frame = view.show(&registry.snapshot(), None);
         assert_eq!(frame.points.len(), 1);
         assert_eq!(frame.points[0].value, Value::Gauge(Number::Float(0.0)));
+    }
+
+    #[test]
+    fn points_stay_where_they_are_when_series_come() {
+        let registry = Registry::new("test");
+        let mut view = View::table([
+            Rule::new("per_step", "requests").by("step"),
+            Rule::new("all", "requests"),
+            Rule::new("bad", Select::of("requests").only("outcome", "bad"))
+                .by("step")
+                .show(Show::Share("requests".into(), 1.0)),
+        ]);
+        let mut before: Vec<(String, Value)> = Vec::new();
+        for (step, outcome) in [("a", "ok"), ("b", "bad"), ("a", "bad"), ("c", "ok")] {
+            registry.shard().add(registry.counter(requests(step, outcome)), 1);
+            let after = shown(&mut view, &registry.snapshot(), None);
+            let stayed = before.iter().zip(&after).all(|((old, _), (new, _))| old == new);
+            assert!(stayed && after.len() >= before.len(), "{after:?} after {before:?}");
+            before = after;
+        }
+        let names: Vec<_> = before.iter().map(|(name, _)| name.as_str()).collect();
+        let a = ["per_step{step=a}", "bad{step=a}"];
+        let b = ["per_step{step=b}", "bad{step=b}"];
+        let c = ["per_step{step=c}", "bad{step=c}"];
+        assert_eq!(names, [&["all{}"][..], &a, &b, &c].concat());
+    }
+
+    #[test]
+    fn a_series_that_several_rules_name_is_added_up_once() {
+        let (_, now) = scene();
+        let p99 = Rule::new("p99", "took").by("step").unit(Unit::Seconds).show(Show::Quantile(0.99));
+        let all = Rule::new("all", "requests");
+        let share = Rule::new("share", "requests").show(Show::Share("requests".into(), 100.0));
+        let mut view = View::table([
+            all.clone(),
+            share,
+            all,
+            p99.clone(),
+            p99.show(Show::Value),
+            Rule::new("none", "x"),
+        ]);
+        let values: Vec<_> = shown(&mut view, &now, None).into_iter().map(|(_, value)| value).collect();
+        let [all, share, again, none, p99, whole] = &values[..] else { panic!("six points: {values:?}") };
+        assert_eq!((all, again, none), (&counter(8), &counter(8), &Value::Absent));
+        assert_eq!(*share, Value::Gauge(Number::Float(100.0)));
+        assert_eq!(*p99, Value::Gauge(Number::Decimal { digits: 2_500_000, decimals: 9 }));
+        let Value::ExponentialHistogram(whole) = whole else { panic!("another shape: {whole:?}") };
+        assert_eq!(whole.count(), 1);
     }
 }

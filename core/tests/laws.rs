@@ -1,0 +1,129 @@
+//! Whatever a program does with its shards, a snapshot says what a naive count says.
+
+use barewire::{Counter, Distribution, Gauge, Histogram, Metric, Precision, Reading, Registry, Shard};
+use proptest::prelude::*;
+
+/// More than the histograms of a page.
+const SERIES: usize = 20;
+
+/// Large enough to be far beyond [`barewire::HIGHEST`], small enough for the sum of a few hundred.
+const LARGEST: u64 = u64::MAX >> 9;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Start,
+    Finish(usize),
+    Add(usize, usize, u64),
+    Set(usize, usize, f64),
+    Record(usize, usize, u64),
+    Read,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let value = prop_oneof![0..200u64, 0..=barewire::HIGHEST, 0..=LARGEST, Just(LARGEST)];
+    prop_oneof![
+        1 => Just(Step::Start),
+        1 => any::<usize>().prop_map(Step::Finish),
+        4 => (any::<usize>(), 0..SERIES, any::<u64>()).prop_map(|(shard, at, n)| Step::Add(shard, at, n)),
+        2 => (any::<usize>(), 0..SERIES, -9.0..9.0f64).prop_map(|(shard, at, v)| Step::Set(shard, at, v)),
+        8 => (any::<usize>(), 0..SERIES, value).prop_map(|(shard, at, v)| Step::Record(shard, at, v)),
+        2 => Just(Step::Read),
+    ]
+}
+
+/// One shard, and the gauges that it set.
+type Living = (Shard, Vec<Option<f64>>);
+
+struct World {
+    registry: Registry,
+    counters: Vec<Counter>,
+    gauges: Vec<Gauge>,
+    histograms: Vec<Histogram>,
+    shards: Vec<Living>,
+    counts: Vec<u64>,
+    recorded: Vec<Distribution>,
+}
+
+impl World {
+    fn new() -> Self {
+        let registry = Registry::new("test");
+        let precision = |at: usize| [Precision::One, Precision::Two, Precision::Three][at % 3];
+        let metric = |name: &str, at: usize| {
+            Metric::new(name).label("at", i64::try_from(at).unwrap()).precision(precision(at))
+        };
+        World {
+            counters: (0..SERIES).map(|at| registry.counter(metric("counter", at))).collect(),
+            gauges: (0..SERIES).map(|at| registry.gauge(metric("gauge", at))).collect(),
+            histograms: (0..SERIES).map(|at| registry.histogram(metric("histogram", at))).collect(),
+            shards: Vec::new(),
+            counts: vec![0; SERIES],
+            recorded: (0..SERIES).map(|at| Distribution::new(precision(at))).collect(),
+            registry,
+        }
+    }
+
+    fn living(&mut self, number: usize) -> Option<&mut Living> {
+        let count = self.shards.len().max(1);
+        self.shards.get_mut(number % count)
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Start => self.shards.push((self.registry.shard(), vec![None; SERIES])),
+            Step::Finish(_) if self.shards.is_empty() => {}
+            Step::Finish(shard) => drop(self.shards.swap_remove(shard % self.shards.len())),
+            Step::Add(shard, at, n) => {
+                let counter = self.counters[at];
+                let Some((shard, _)) = self.living(shard) else { return };
+                shard.add(counter, n);
+                self.counts[at] = self.counts[at].wrapping_add(n);
+            }
+            Step::Set(shard, at, value) => {
+                let gauge = self.gauges[at];
+                let Some((shard, gauges)) = self.living(shard) else { return };
+                shard.set(gauge, value);
+                gauges[at] = Some(value);
+            }
+            Step::Record(shard, at, value) => {
+                let histogram = self.histograms[at];
+                let Some((shard, _)) = self.living(shard) else { return };
+                shard.record(histogram, value);
+                self.recorded[at].record(value);
+            }
+            Step::Read => self.check(),
+        }
+    }
+
+    fn check(&self) {
+        let snapshot = self.registry.snapshot();
+        for (at, series) in snapshot.series().iter().enumerate() {
+            let at = at % SERIES;
+            match snapshot.read(series) {
+                Reading::Counter(count) => assert_eq!(count, self.counts[at]),
+                Reading::Gauge(seen) => {
+                    let expected = self.shards.iter().filter_map(|(_, gauges)| gauges[at]);
+                    let expected = expected.reduce(|sum, value| sum + value);
+                    assert_eq!(seen.is_some(), expected.is_some());
+                    assert!((seen.unwrap_or(0.0) - expected.unwrap_or(0.0)).abs() < 1e-9);
+                }
+                Reading::Histogram(seen) => {
+                    let expected = &self.recorded[at];
+                    assert!(seen.buckets().eq(expected.buckets()));
+                    assert_eq!((seen.count(), seen.sum()), (expected.count(), expected.sum()));
+                    assert_eq!((seen.min(), seen.max()), (expected.min(), expected.max()));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }) })]
+
+    #[test]
+    fn a_snapshot_says_what_a_naive_count_says(steps in prop::collection::vec(step(), 0..200)) {
+        let mut world = World::new();
+        steps.iter().for_each(|step| world.take(step));
+        world.check();
+    }
+}
