@@ -46,7 +46,7 @@ pub(crate) struct RunArgs {
     pub(crate) duration: Option<Duration>,
 
     /// Requests a second, due at fixed times whatever the target does: latency then counts from when each was due
-    #[arg(short, long, value_name = "REQS_PER_SECOND")]
+    #[arg(short, long, value_name = "REQS_PER_SECOND", allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
     /// How long a request may take [default: 10s]
@@ -64,7 +64,8 @@ pub(crate) struct RunArgs {
 
     /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
     #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
-    pub(crate) header: Vec<ExporterHeader>,
+    // Not parsed here: an error would repeat it, and it may be a secret.
+    pub(crate) header: Vec<String>,
 
     /// How often to stream
     #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
@@ -100,7 +101,7 @@ Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
     /// Where to listen; port 0 is any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen, default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
     /// How long to think before each answer: 5ms, 1ms..10ms, normal(10ms,2ms) or exp(10ms)
@@ -108,7 +109,7 @@ pub(crate) struct TargetArgs {
     pub(crate) delay: Option<Delay>,
 
     /// How many of a hundred answers are a 500
-    #[arg(long, value_name = "PCT", default_value_t = 0.0)]
+    #[arg(long, value_name = "PCT", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) errors: f64,
 
     /// Stand still for a part of every period, such as 1s/5s
@@ -127,7 +128,7 @@ pub(crate) struct ExporterHeader {
 impl FromStr for ExporterHeader {
     type Err = String;
 
-    /// The value is not repeated in an error: it may be a secret.
+    /// The text is not repeated in an error: it may be a secret.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let form = "a header is given as 'EXPORTER:Name: value', such as 'otlp:x-api-key: secret'";
         let (exporter, field) = text.split_once(':').ok_or(form)?;
@@ -157,6 +158,10 @@ impl FromStr for ExporterProfile {
         };
         Ok(ExporterProfile { exporter, profile: name.parse()? })
     }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("'{text}' is no address: write ADDR:PORT, such as 127.0.0.1:8080"))
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

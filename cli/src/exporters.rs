@@ -7,7 +7,10 @@ use barewire_otlp_json::Otlp;
 use barewire_promtext::PromText;
 use barewire_runner::{Profile, Workload};
 
-use crate::{args::RunArgs, failure::Failure};
+use crate::{
+    args::{ExporterHeader, RunArgs},
+    failure::Failure,
+};
 
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
@@ -25,9 +28,10 @@ impl Exporters {
     /// Opens everything that was asked for; a Prometheus page where nothing was.
     pub(crate) fn open(args: &RunArgs, workload: &Workload) -> Result<Self, Failure> {
         let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false };
-        check_names(args)?;
+        let headers = headers(args)?;
+        check_names(args, &headers)?;
         for destination in &args.otlp {
-            exporters.list.push(Box::new(otlp(destination, args, workload)?));
+            exporters.list.push(Box::new(otlp(destination, &headers, args, workload)?));
             exporters.stdout |= destination == "-";
         }
         for addr in &args.prometheus {
@@ -50,9 +54,21 @@ impl Exporters {
     }
 }
 
-fn otlp(destination: &str, args: &RunArgs, workload: &Workload) -> Result<Otlp, Failure> {
+/// Every `--header`, read.
+fn headers(args: &RunArgs) -> Result<Vec<ExporterHeader>, Failure> {
+    let parse =
+        |text: &String| text.parse().map_err(|why: String| Failure::Usage(format!("--header: {why}")));
+    args.header.iter().map(parse).collect()
+}
+
+fn otlp(
+    destination: &str,
+    headers: &[ExporterHeader],
+    args: &RunArgs,
+    workload: &Workload,
+) -> Result<Otlp, Failure> {
     let mut otlp = Otlp::open(destination).map_err(flag("--otlp"))?;
-    for header in args.header.iter().filter(|header| header.exporter == OTLP) {
+    for header in headers.iter().filter(|header| header.exporter == OTLP) {
         otlp = otlp.header(&header.name, &header.value).map_err(flag("--header"))?;
     }
     for profile in profiles(OTLP, args) {
@@ -72,8 +88,8 @@ fn profiles(exporter: &str, args: &RunArgs) -> Vec<Profile> {
 }
 
 /// Refuses headers and profiles for an exporter that the run does not have, or that has no use for them.
-fn check_names(args: &RunArgs) -> Result<(), Failure> {
-    for header in &args.header {
+fn check_names(args: &RunArgs, headers: &[ExporterHeader]) -> Result<(), Failure> {
+    for header in headers {
         if header.exporter != OTLP || args.otlp.is_empty() {
             return Err(Failure::Usage(format!(
                 "--header: no exporter '{}' of this run sends headers: those are for otlp, with --otlp URL",

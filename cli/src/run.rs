@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
-    let load = Run::start(&workload, &registry)?;
+    let mut load = Run::start(&workload, &registry)?;
 
     let console = Console { quiet: args.quiet, stdout: !exporters.stdout };
     console.print(&announcement(&workload, &exporters));
@@ -86,8 +86,9 @@ fn plan(args: &RunArgs) -> Result<(Plan, Option<Target>), Failure> {
         }
         Some(text) if text.trim_start().starts_with('{') => (spec("the spec", text)?, None),
         Some(path) if path.ends_with(".json") && !path.contains("://") => {
-            let text = fs::read_to_string(path)
-                .map_err(|error| Failure::Usage(format!("the spec '{path}' cannot be read: {error}")))?;
+            let text = fs::read_to_string(path).map_err(|error| {
+                Failure::Usage(format!("the spec '{path}' cannot be read: {error}; name a file that can"))
+            })?;
             (spec(path, &text)?, None)
         }
         Some(url) => (Plan::get(url), None),

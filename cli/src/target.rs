@@ -1,6 +1,10 @@
 //! `barewire target`: the embedded server, alone.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{self, Write as _},
+    thread,
+    time::Duration,
+};
 
 use barewire_runner::{Behaviour, Delay, Target};
 
@@ -17,12 +21,17 @@ pub(crate) fn run(args: &TargetArgs) -> Result<(), Failure> {
     };
     let target = bind(args, behaviour)?;
     let interrupt = Interrupt::listen()?;
-    println!("serving at http://{}/ until Ctrl-C; its own count is at /-/stats", target.local_addr());
+    say(&format!("serving at http://{}/ until Ctrl-C; its own count is at /-/stats", target.local_addr()));
     while !interrupt.is_set() {
         thread::sleep(Duration::from_millis(50));
     }
-    println!("served {} requests", target.requests());
+    say(&format!("served {} requests", target.requests()));
     Ok(())
+}
+
+/// A reader that has gone away, such as `head`, has read enough.
+fn say(line: &str) {
+    drop(writeln!(io::stdout(), "{line}"));
 }
 
 fn bind(args: &TargetArgs, behaviour: Behaviour) -> Result<Target, Failure> {

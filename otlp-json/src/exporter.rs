@@ -188,7 +188,7 @@ impl Otlp {
 }
 
 fn parse(url: &str) -> Result<Url, Error> {
-    Url::parse(url).map_err(refused_destination)
+    Url::parse(url).map_err(|error| refused_destination(format!("{}: {error}", Url::redact(url))))
 }
 
 fn refused_destination(why: impl fmt::Display) -> Error {

@@ -413,8 +413,8 @@ fn a_file_is_of_one_run_and_has_one_document_a_line() {
 fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
     let nowhere = scratch_file("nowhere").join("x");
     for (destination, expected) in [
-        ("127.0.0.1:4318", "otlp destination: the url has to begin with http:// or https://".to_owned()),
-        ("http://h/a b", "otlp destination: the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
+        ("127.0.0.1:4318", "otlp destination: '127.0.0.1:4318': the url has to begin with http:// or https://".to_owned()),
+        ("http://h/a b", "otlp destination: 'http://h/a b': the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
         ("https://h", "otlp destination: h:443: https is not supported yet: use http".to_owned()),
         ("file:", "otlp destination: 'file:' has no path: write it as file:PATH".to_owned()),
         (

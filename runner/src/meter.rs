@@ -146,6 +146,14 @@ impl Meters {
     }
 }
 
+/// The gauges of a load that rests.
+pub(crate) fn resting(registry: &Registry, workload: &Workload) -> Shard {
+    let mut meters = Meters::new(registry, workload);
+    meters.gauges(0, 0);
+    meters.target_rate(0.0);
+    meters.shard
+}
+
 impl StepMeters {
     fn new(registry: &Registry, step: &WorkStep, is_open: bool) -> Self {
         let of_step = |name, help| Metric::new(name).help(help).label(name::STEP, step.name.as_str());

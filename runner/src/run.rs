@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
-use barewire::{Registry, wire::http::Url};
+use barewire::{Registry, Shard, wire::http::Url};
 use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::{clock::now_ns, plan::Workload, worker::Worker};
+use crate::{clock::now_ns, meter::resting, plan::Workload, worker::Worker};
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
 const FILES_PER_THREAD: u64 = 3;
@@ -42,6 +42,8 @@ pub struct Run {
     wakers: Vec<Arc<Waker>>,
     start_ns: u64,
     stop_ns: Arc<AtomicU64>,
+    /// The gauges of a thread that has ended are gone, and a backend would go on showing its last ones.
+    _resting: Shard,
 }
 
 /// What became of the iterations: `completed + dropped + unfinished == scheduled`.
@@ -80,7 +82,8 @@ impl Run {
         let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
         let wakers = workers.iter().map(Worker::waker).collect();
         let start_ns = now_ns();
-        let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns };
+        let _resting = resting(registry, &workload);
+        let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns, _resting };
         for (at, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("load {at}"));
             match thread.spawn(move || worker.run(start_ns)) {
@@ -113,11 +116,11 @@ impl Run {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
-    /// Waits for the end.
+    /// Waits for the end. From then on the gauges of the load are 0, as long as this value lives.
     ///
     /// # Errors
     /// A thread that failed or panicked; the others are waited for first.
-    pub fn join(mut self) -> Result<Totals, RunError> {
+    pub fn join(&mut self) -> Result<Totals, RunError> {
         let workers = std::mem::take(&mut self.workers);
         let ends: Vec<_> = workers.into_iter().map(JoinHandle::join).collect();
         let mut totals = Totals::default();

@@ -1,6 +1,6 @@
 //! The OpenTelemetry Collector: OTLP over HTTP in, one JSON document a line out.
 
-use super::{Child, http_get, program, serve};
+use super::{Child, http_get, otlp, program, serve};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -49,14 +49,12 @@ impl Collector {
 
     /// What it received so far, in order; a line that is still being written is left out.
     pub(crate) fn documents(&self) -> Vec<Value> {
-        let text = self.child.dir().read(DOCUMENTS);
-        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        whole.map(|line| serde_json::from_str(line).expect("a JSON document a line")).collect()
+        otlp::documents(&self.child.dir().read(DOCUMENTS))
     }
 
     /// The cumulative sum of that name in the last document that has it, added up over its data points.
     pub(crate) fn last_sum(&self, metric: &str) -> Option<f64> {
-        self.documents().iter().rev().find_map(|document| cumulative_sum(document, metric))
+        self.documents().iter().rev().find_map(|document| otlp::cumulative_sum(document, metric))
     }
 
     /// One of its own metrics, added up over the series; 0 where it has not counted any yet.
@@ -75,23 +73,4 @@ impl Collector {
 
 fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-fn cumulative_sum(document: &Value, metric: &str) -> Option<f64> {
-    const CUMULATIVE: u64 = 2;
-    let scopes = items(&document["resourceMetrics"]).flat_map(|resource| items(&resource["scopeMetrics"]));
-    let named = scopes.flat_map(|scope| items(&scope["metrics"])).filter(|each| each["name"] == metric);
-    let sums = named.map(|each| &each["sum"]).filter(|sum| sum["aggregationTemporality"] == CUMULATIVE);
-    let points = sums.flat_map(|sum| items(&sum["dataPoints"]));
-    points.map(value).reduce(|total, each| total + each)
-}
-
-fn items(array: &Value) -> impl Iterator<Item = &Value> {
-    array.as_array().into_iter().flatten()
-}
-
-/// A 64-bit integer is a string in OTLP/JSON.
-fn value(point: &Value) -> f64 {
-    let integer = point["asInt"].as_str().map(|digits| digits.parse().expect("an integer"));
-    integer.or(point["asDouble"].as_f64()).expect("asInt or asDouble")
 }

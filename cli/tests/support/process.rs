@@ -53,7 +53,8 @@ impl Drop for Dir {
 #[derive(Debug)]
 pub(crate) struct Child {
     process: process::Child,
-    dir: Dir,
+    /// Gone only with this value, or handed on by it.
+    dir: Option<Dir>,
     exit: Option<ExitStatus>,
 }
 
@@ -69,21 +70,26 @@ impl Child {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { process, dir, exit: None }
+        Self { process, dir: Some(dir), exit: None }
     }
 
     pub(crate) fn dir(&self) -> &Dir {
-        &self.dir
+        self.dir.as_ref().expect("the folder of a child that still has it")
+    }
+
+    /// The folder, which outlives the program.
+    pub(crate) fn into_dir(mut self) -> Dir {
+        self.dir.take().expect("the folder of a child that still has it")
     }
 
     /// What the program printed so far.
     pub(crate) fn stdout(&self) -> String {
-        self.dir.read("stdout")
+        self.dir().read("stdout")
     }
 
     /// What the program logged so far.
     pub(crate) fn log(&self) -> String {
-        self.dir.read("stderr")
+        self.dir().read("stderr")
     }
 
     pub(crate) fn pid(&self) -> Pid {

@@ -268,21 +268,14 @@ fn resolve(target: &Url, url: &str, field: &str) -> Result<Url> {
 }
 
 fn parse_url(field: &str, text: &str) -> Result<Url> {
-    let url = Url::parse(text).map_err(|error| PlanError::new(field, format!("{}: {error}", shown(text))))?;
+    let url =
+        Url::parse(text).map_err(|error| PlanError::new(field, format!("{}: {error}", Url::redact(text))))?;
     match url.scheme() {
         Scheme::Http => Ok(url),
         Scheme::Https => {
             Err(PlanError::new(field, format!("'{url}': https is not spoken by the load runner: use http")))
         }
     }
-}
-
-/// A URL that was refused, as far as it can be shown: without query, and not at all if it has credentials.
-fn shown(url: &str) -> String {
-    if url.contains('@') {
-        return "(not shown)".to_owned();
-    }
-    format!("'{}'", url.split('?').next().unwrap_or_default().escape_debug())
 }
 
 /// Durations are a year at most, so this never cuts one short.

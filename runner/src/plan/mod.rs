@@ -185,7 +185,8 @@ impl Plan {
         let mut json = serde_json::Deserializer::from_str(text);
         let plan = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
-            let field = if path == "." { String::new() } else { path };
+            // These stand for the whole text.
+            let field = if path == "." || path == "?" { String::new() } else { path };
             PlanError::new(field, error.into_inner().to_string())
         })?;
         json.end().map_err(|error| PlanError::new("", error.to_string()))?;

@@ -170,7 +170,7 @@ fn a_run_that_is_stopped_says_what_it_left() {
         ..Plan::get(url(&target))
     };
     let registry = Registry::new("test");
-    let run = Run::start(&plan.check().unwrap(), &registry).unwrap();
+    let mut run = Run::start(&plan.check().unwrap(), &registry).unwrap();
     assert!(eventually(|| run.elapsed() > 300 * MS) && !run.is_finished());
     assert!(eventually(|| gauge(&registry, "load_test.requests.in_flight") == Some(2.0)));
     assert_eq!(gauge(&registry, "load_test.virtual_users.active"), Some(2.0));
@@ -183,6 +183,9 @@ fn a_run_that_is_stopped_says_what_it_left() {
     assert_eq!((totals.unfinished, totals.requests_unfinished), (2, 2));
     assert_eq!(totals.dropped, totals.scheduled - 2);
     assert_eq!(registry.snapshot().counter("load_test.iterations.dropped"), totals.dropped);
+    for name in ["load_test.requests.in_flight", "load_test.virtual_users.active", "load_test.target_rate"] {
+        assert_eq!(gauge(&registry, name), Some(0.0), "{name}");
+    }
 }
 
 #[test]

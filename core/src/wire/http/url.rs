@@ -63,6 +63,22 @@ impl Url {
         })
     }
 
+    /// A text that was refused, as far as an error may repeat it: in quotes, without the query, and not at all where
+    /// it may hold credentials.
+    ///
+    /// ```
+    /// use barewire::wire::http::Url;
+    ///
+    /// assert_eq!(Url::redact("ftp://h/a?token=secret"), "'ftp://h/a'");
+    /// assert_eq!(Url::redact("http://me:secret@h/"), "(not shown)");
+    /// ```
+    pub fn redact(text: &str) -> String {
+        if text.contains('@') {
+            return "(not shown)".to_owned();
+        }
+        format!("'{}'", text.split('?').next().unwrap_or_default().escape_debug())
+    }
+
     /// `http` or `https`.
     pub fn scheme(&self) -> Scheme {
         self.scheme

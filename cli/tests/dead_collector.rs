@@ -1,0 +1,73 @@
+//! A receiver that is slow, or gone, costs the run nothing but resolution.
+
+mod support;
+
+use serde_json::Value;
+use std::thread;
+use std::time::Duration;
+use support::{Collector, Ended, RESULTS, Target, barewire, barewire_to_end, free_port, otlp, poll};
+
+/// How much memory may come and go at a run's own pace.
+const SLACK_KIB: u64 = 4 << 10;
+
+fn count(results: &Value, name: &str) -> u64 {
+    results["exporters"][0][name].as_u64().unwrap_or_else(|| panic!("{name} is not in {results:#}"))
+}
+
+#[test]
+fn a_collector_that_freezes_misses_ticks_and_gets_all_counts_afterwards() {
+    let (target, collector) = (Target::start(&[]), Collector::start());
+    let (url, otlp_url) = (target.url(), collector.otlp_url());
+    let run = barewire(["run", &url, "-d", "10s", "--otlp", &otlp_url, "--results", RESULTS]);
+    poll(Duration::from_secs(5), "two documents", || (collector.documents().len() >= 2).then_some(()));
+    let early_kib = run.rss_kib();
+    collector.child.stop();
+    // The length of the freeze is what is tried: longer than a send may take.
+    thread::sleep(Duration::from_millis(4500));
+    let late_kib = run.rss_kib();
+    collector.child.cont();
+
+    let ended = Ended::of(run);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let [sent, dropped, failed, timed_out] =
+        ["sent", "dropped", "failed", "timed_out"].map(|name| count(&ended.results, name));
+    assert!(dropped > 0 && timed_out > 0 && sent > 4, "{:#}", ended.results["exporters"]);
+    assert_eq!(failed, 0, "{:#}", ended.results["exporters"]);
+    assert!(late_kib <= early_kib + SLACK_KIB, "from {early_kib} KiB to {late_kib} KiB");
+
+    let requests = ended.results["requests"].as_u64().expect("requests") as f64;
+    assert_eq!(target.requests() as f64, requests);
+    poll(Duration::from_secs(10), "the last document", || {
+        collector.last_sum("http.client.requests").filter(|sum| *sum == requests)
+    });
+    let documents = collector.documents();
+    let sums = documents.iter().filter_map(|document| otlp::cumulative_sum(document, "http.client.requests"));
+    assert!(sums.is_sorted(), "a cumulative sum never falls");
+    let log = &ended.stderr;
+    let told = ["otlp does not deliver: ", "otlp delivers again"].map(|text| log.matches(text).count());
+    assert_eq!(told, [1, 1], "{log}");
+}
+
+#[test]
+fn a_collector_that_is_not_there_costs_one_line_and_no_speed() {
+    let target = Target::start(&[]);
+    let (url, nobody) = (target.url(), format!("http://127.0.0.1:{}", free_port()));
+    let base = ["run", &url, "-c", "16", "-d", "1s", "--interval", "100ms", "--results", RESULTS];
+    let rate = |ended: &Ended| ended.results["rps"].as_f64().expect("a rate");
+    let mut best = [0f64; 2];
+    for _ in 0..4 {
+        let without = barewire_to_end(base);
+        let with = barewire_to_end(base.into_iter().chain(["--otlp", &nobody]));
+        assert_eq!((without.code, with.code), (0, 0), "{}", with.stderr);
+        assert!(count(&with.results, "failed") > 2, "{:#}", with.results["exporters"]);
+        assert_eq!(
+            (count(&with.results, "sent"), &with.results["exporters"][0]["complete"]),
+            (0, &false.into())
+        );
+        assert_eq!(with.stderr.matches("barewire: otlp does not deliver: ").count(), 1, "{}", with.stderr);
+        assert!(with.stdout.contains("otlp: the last snapshot was not delivered: "), "{}", with.stdout);
+        best = [best[0].max(rate(&without)), best[1].max(rate(&with))];
+    }
+    // Two cores and their other users: the best of each tells most of what is possible.
+    assert!(best[1] >= 0.85 * best[0], "{} req/s without, {} with", best[0], best[1]);
+}
