@@ -1,0 +1,51 @@
+//! One tick of a load test, as a view shows it: 10 totals, and 7 numbers for each of 100 steps.
+
+use barewire::{
+    Metric, Unit,
+    view::{Frame, Number, Point, Value},
+};
+
+/// How many points [`load_test`] has.
+pub const POINTS: usize = 710;
+
+const STEPS: usize = 100;
+
+/// A frame of [`POINTS`] points with two labels each, none of which any of the formats leaves out.
+pub fn load_test() -> Frame {
+    let totals = (0..10).map(|n| count(&format!("total.{n}"), "all", n));
+    let steps = (0..STEPS).flat_map(|n| step(&format!("step-{n}"), n as u64));
+    let points: Vec<Point> = totals.chain(steps).collect();
+    assert_eq!(points.len(), POINTS);
+    Frame {
+        start_unix_ns: 1_700_000_000_000_000_000,
+        time_unix_ns: 1_700_000_010_000_000_000,
+        points,
+        ..Frame::default()
+    }
+}
+
+fn step(step: &str, n: u64) -> [Point; 7] {
+    [
+        count("step.requests", step, 1_000_000 + n),
+        count("step.errors", step, n),
+        took("step.min", step, 104_729 + n),
+        took("step.mean", step, 1_299_709 + n),
+        took("step.p50", step, 1_250_000 + n),
+        took("step.p99", step, 15_485_863 + n),
+        took("step.max", step, 179_424_673 + n),
+    ]
+}
+
+fn count(name: &str, step: &str, n: u64) -> Point {
+    let n = i64::try_from(n).expect("a small number");
+    point(Metric::new(name), step, Value::Counter(Number::Int(n)))
+}
+
+fn took(name: &str, step: &str, ns: u64) -> Point {
+    let value = Number::Decimal { digits: ns.into(), decimals: Unit::Milliseconds.decimals() };
+    point(Metric::new(name).unit(Unit::Milliseconds), step, Value::Gauge(value))
+}
+
+fn point(metric: Metric, step: &str, value: Value) -> Point {
+    Point { metric: metric.label("test", "checkout").label("step", step).into(), value }
+}

@@ -1,0 +1,10 @@
+//! What must hold for every input. The targets only bring the bytes.
+
+#![forbid(unsafe_code)]
+
+pub mod field;
+pub mod frame;
+pub mod message;
+pub mod page;
+pub mod plan;
+pub mod request;
