@@ -169,8 +169,11 @@ fn a_name_keeps_the_kind_and_the_unit_of_its_first_series() {
     registry.counter(Metric::new("size").unit(Unit::Bytes));
     let histogram = registry.histogram(Metric::new("size").unit(Unit::Bytes).precision(Precision::Three));
     registry.shard().record(histogram, 1u64);
+    let seconds = registry.counter(Metric::new("size").unit(Unit::Seconds));
+    registry.shard().add(seconds, 3);
     let snapshot = registry.snapshot();
-    assert_eq!(registry.folded(), 1);
+    assert_eq!(registry.folded(), 2);
+    assert_eq!((snapshot.counter("size"), snapshot.counter("_other.counters")), (0, 3));
     assert_eq!(histogram_count(&snapshot, "_other.histograms"), 1);
 }
 

@@ -127,12 +127,14 @@ fn a_panic_ends_its_own_lane_and_is_reported() {
 fn stop_returns_at_its_deadline_whatever_an_exporter_does() {
     let registry = Registry::new("test");
     let (_never, gate): (Sender<()>, Receiver<()>) = channel();
+    let (entered, inside) = channel();
     let stuck = scripted("stuck", move |_| {
+        entered.send(()).ok();
         gate.recv().ok();
         delivered()
     });
     let reporting = Reporter::every(TICK).export(stuck).start(&registry);
-    wait_for(&reporting, |lanes| lanes[0].dropped >= 1);
+    inside.recv_timeout(SOON).expect("a first snapshot");
     let start = Instant::now();
     let report = reporting.stop(Duration::from_millis(50));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());

@@ -169,3 +169,47 @@ fn integer(digits: u128, unit: &Unit) -> Number {
 fn gauge(value: Option<f64>) -> Value {
     value.map_or(Value::Absent, |value| Value::Gauge(Number::Float(value)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Registry;
+
+    #[test]
+    fn everything_counts_since_the_start_or_since_the_snapshot_before() {
+        let registry = Registry::new("test");
+        let (hits, took) = (registry.counter(Metric::new("hits")), registry.histogram(Metric::new("took")));
+        let mut shard = registry.shard();
+        shard.add(hits, 5);
+        shard.record(took, 100u64);
+        let earlier = registry.snapshot();
+        shard.add(hits, 2);
+        let now = registry.snapshot();
+        for (temporality, start, hits, recorded) in [
+            (Temporality::Cumulative, now.start_unix_ns(), 7, 1),
+            (Temporality::Delta, earlier.unix_ns(), 2, 0),
+        ] {
+            let mut view = View::everything().temporality(temporality);
+            let frame = view.show(&now, Some(&earlier));
+            assert_eq!((frame.start_unix_ns, frame.time_unix_ns), (start, now.unix_ns()));
+            assert_eq!(frame.points[0].value, Value::Counter(Number::Int(hits)));
+            let Value::ExponentialHistogram(took) = &frame.points[1].value else { panic!("{frame:?}") };
+            assert_eq!(took.count(), recorded);
+        }
+    }
+
+    #[test]
+    fn the_resource_is_the_registrys_with_the_views_own_upon_it() {
+        let registry = Registry::new("test");
+        let mut view = View::everything().resource("service.name", "ours").resource("region", "eu");
+        let seen = |frame: &Frame| {
+            let labels = frame.resource.iter().map(|l| format!("{}={}", l.key, l.value.to_text()));
+            labels.collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(seen(view.show(&registry.snapshot(), None)), "service.name=ours,region=eu");
+        let before = Arc::clone(&view.frame.resource);
+        assert!(Arc::ptr_eq(&view.show(&registry.snapshot(), None).resource, &before));
+        registry.resource("host", 7);
+        assert_eq!(seen(view.show(&registry.snapshot(), None)), "service.name=ours,host=7,region=eu");
+    }
+}

@@ -440,4 +440,14 @@ mod tests {
         let Value::ExponentialHistogram(whole) = whole else { panic!("another shape: {whole:?}") };
         assert_eq!(whole.count(), 1);
     }
+
+    #[test]
+    fn a_rate_divides_by_the_measured_window() {
+        let (earlier, now) = scene();
+        let mut view = View::table([Rule::new("rate", "requests").show(Show::Rate)]);
+        let rate = shown(&mut view, &now, Some(&earlier)).remove(0).1;
+        let Value::Gauge(Number::Float(rate)) = rate else { panic!("not a rate: {rate:?}") };
+        let ns = u32::try_from(now.elapsed_ns() - earlier.elapsed_ns()).unwrap();
+        assert!((rate * f64::from(ns) / 1e9 - 4.0).abs() < 1e-6, "{rate} over {ns} ns");
+    }
 }
