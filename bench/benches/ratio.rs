@@ -32,7 +32,9 @@ fn main() -> ExitCode {
     );
     println!("{} rounds of {} records each, taking turns", effort.rounds, effort.passes * VALUES);
     println!();
-    let kept = [effort.costs(), effort.scale()];
+    // Two free cores for a whole round are rarer than one: rounds are shorter and many, lest the best be a bad one.
+    let short = Effort { rounds: 12 * effort.rounds, passes: effort.passes.div_ceil(4) };
+    let kept = [effort.costs(), short.scale()];
     if is_test || kept == [true; 2] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -86,20 +88,16 @@ impl Effort {
         took
     }
 
-    /// Prints the best round of two threads on one series, of which other programs of the machine leave enough;
-    /// whether it is good enough.
+    /// Prints what the best round of two threads makes of the best round of one: other programs of the machine can
+    /// only make a round longer. Whether it is good enough.
     fn scale(&self) -> bool {
         let values = latencies();
-        let scales = (0..self.rounds).map(|_| {
-            let [one, two] = [1, 2].map(|threads| self.time_threads(threads, &values));
-            2.0 * one.as_secs_f64() / two.as_secs_f64()
-        });
-        let best = scales.fold(0.0, f64::max);
+        let rounds = (0..self.rounds).map(|_| [1, 2].map(|threads| self.time_threads(threads, &values)));
+        let [one, two] = rounds.reduce(|best, round| [0, 1].map(|n| best[n].min(round[n]))).expect("a round");
+        let scale = 2.0 * one.as_secs_f64() / two.as_secs_f64();
         println!();
-        println!(
-            "2 threads on 1 series: {best:.2} times the records of 1 thread, at best; at least {LEAST_SCALE}"
-        );
-        best >= LEAST_SCALE
+        println!("2 threads on 1 series: {scale:.2} times the records of 1 thread; at least {LEAST_SCALE}");
+        scale >= LEAST_SCALE
     }
 
     /// How long `threads` threads take, from the start of the first to the end of the last, for a round each.
