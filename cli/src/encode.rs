@@ -15,7 +15,7 @@ use barewire::view::Frame;
 use barewire_promtext::Format as TextFormat;
 use clap::{Args, ValueEnum};
 
-use crate::failure::Failure;
+use crate::{console, failure::Failure};
 
 /// What is read at most. Whoever debugs a backend does so with less.
 const MAX_INPUT_BYTES: u64 = 64 << 20;
@@ -103,7 +103,7 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
     let left_out = args.format.push(&frame, &mut out);
     write(&out).map_err(|error| Failure::Defect(format!("standard output: cannot be written ({error})")))?;
     if left_out > 0 {
-        eprintln!("{}", args.format.lament(left_out));
+        console::eprint(&format!("{}\n", args.format.lament(left_out)));
     }
     Ok(())
 }

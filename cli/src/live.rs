@@ -6,7 +6,7 @@ use barewire::Distribution;
 use barewire_runner::Figures;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::format;
+use crate::{console, format};
 
 /// On a terminal one line that changes, elsewhere a line a second; on stderr, so that stdout stays clean.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Live {
     /// A way to print a warning without tearing the line.
     pub(crate) fn warner(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let line = self.line.clone();
-        move |text| line.suspend(|| eprintln!("barewire: {text}"))
+        move |text| line.suspend(|| console::eprint(&format!("barewire: {text}\n")))
     }
 
     /// Shows what came since the last time.
@@ -42,7 +42,7 @@ impl Live {
         let text = text(&now, &self.last, &self.window);
         self.last = now;
         if self.line.is_hidden() {
-            eprintln!("{text}");
+            console::eprint(&format!("{text}\n"));
         } else {
             self.line.tick();
             self.line.set_message(text);

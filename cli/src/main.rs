@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod console;
 mod encode;
 mod exporters;
 mod failure;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("barewire: {failure}");
+            console::eprint(&format!("barewire: {failure}\n"));
             failure.exit_code()
         }
     }

@@ -22,8 +22,8 @@ use signal_hook::{
 };
 
 use crate::{
-    args::RunArgs, exporters::Exporters, failure::Failure, judge::Judge, live::Live, report::Outcome,
-    results::Results, summary::summary,
+    args::RunArgs, console, exporters::Exporters, failure::Failure, judge::Judge, live::Live,
+    report::Outcome, results::Results, summary::summary,
 };
 
 /// How long the last snapshot may take to every receiver.
@@ -186,7 +186,7 @@ fn write(mut file: File, path: &Path, outcome: &Outcome<'_>) -> Result<(), Failu
     let mut text = serde_json::to_string_pretty(&Results::of(outcome)).unwrap_or_default();
     text.push('\n');
     file.write_all(text.as_bytes()).map_err(|error| {
-        Failure::Usage(format!("--results: '{}' could not be written: {error}", path.display()))
+        Failure::Defect(format!("--results: '{}' could not be written: {error}", path.display()))
     })
 }
 
@@ -201,9 +201,8 @@ impl Console {
     fn print(&self, text: &str) {
         match self {
             Console { quiet: true, .. } => {}
-            // A reader that has gone away, such as `head`, has read enough.
-            Console { stdout: true, .. } => drop(std::io::stdout().write_all(text.as_bytes())),
-            Console { stdout: false, .. } => eprint!("{text}"),
+            Console { stdout: true, .. } => console::print(text),
+            Console { stdout: false, .. } => console::eprint(text),
         }
     }
 }

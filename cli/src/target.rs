@@ -1,14 +1,10 @@
 //! `barewire target`: the embedded server, alone.
 
-use std::{
-    io::{self, Write as _},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use barewire_runner::{Behaviour, Delay, Target};
 
-use crate::{args::TargetArgs, failure::Failure, run::Interrupt};
+use crate::{args::TargetArgs, console, failure::Failure, run::Interrupt};
 
 pub(crate) fn run(args: &TargetArgs) -> Result<(), Failure> {
     if !(0.0..=100.0).contains(&args.errors) {
@@ -21,17 +17,15 @@ pub(crate) fn run(args: &TargetArgs) -> Result<(), Failure> {
     };
     let target = bind(args, behaviour)?;
     let interrupt = Interrupt::listen()?;
-    say(&format!("serving at http://{}/ until Ctrl-C; its own count is at /-/stats", target.local_addr()));
+    console::print(&format!(
+        "serving at http://{}/ until Ctrl-C; its own count is at /-/stats\n",
+        target.local_addr()
+    ));
     while !interrupt.is_set() {
         thread::sleep(Duration::from_millis(50));
     }
-    say(&format!("served {} requests", target.requests()));
+    console::print(&format!("served {} requests\n", target.requests()));
     Ok(())
-}
-
-/// A reader that has gone away, such as `head`, has read enough.
-fn say(line: &str) {
-    drop(writeln!(io::stdout(), "{line}"));
 }
 
 fn bind(args: &TargetArgs, behaviour: Behaviour) -> Result<Target, Failure> {

@@ -4,10 +4,11 @@ mod support;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use support::{
-    Child, Collector, Ended, PATIENCE, RESULTS, Target, announced_page, barewire, barewire_to_end, http_get,
-    otlp, poll,
+    Child, Collector, Dir, Ended, PATIENCE, RESULTS, Target, announced_page, barewire, barewire_to_end,
+    free_port, http_get, otlp, poll,
 };
 
 const DOCUMENTS: &str = "o.jsonl";
@@ -174,6 +175,20 @@ fn a_quiet_run_says_nothing() {
     let ended = barewire_to_end(["run", &url, "-d", "1200ms", "--quiet", "--results", RESULTS]);
     assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
     assert_eq!(requests(&ended), target.requests());
+}
+
+#[test]
+fn a_reader_that_leaves_ends_nothing() {
+    let target = Target::start(&[]);
+    let mut command = Command::new("sh");
+    // Nobody reads the pipe that both outputs go to.
+    command.args(["-c", "{ \"$@\" 2>&1; echo $? >code; } | true", "sh", env!("CARGO_BIN_EXE_barewire")]);
+    command.args(["run", &target.url(), "-d", "1200ms", "--interval", "100ms", "--results", RESULTS]);
+    command.args(["--otlp", &format!("http://127.0.0.1:{}", free_port())]);
+    let ended = Ended::of(Child::start(command, Dir::new()));
+    assert_eq!((ended.dir.read("code").trim(), requests(&ended)), ("0", target.requests()));
+    // The lane that could not warn goes on.
+    assert!(ended.results["exporters"][0]["failed"].as_u64() > Some(5), "{:#}", ended.results);
 }
 
 #[test]
