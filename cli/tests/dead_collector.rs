@@ -3,9 +3,13 @@
 mod support;
 
 use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use support::{Collector, Ended, RESULTS, Target, barewire, barewire_to_end, free_port, otlp, poll};
+
+/// Each of these tests has the machine for itself: both measure.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// How much memory may come and go at a run's own pace.
 const SLACK_KIB: u64 = 4 << 10;
@@ -16,6 +20,7 @@ fn count(results: &Value, name: &str) -> u64 {
 
 #[test]
 fn a_collector_that_freezes_misses_ticks_and_gets_all_counts_afterwards() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (target, collector) = (Target::start(&[]), Collector::start());
     let (url, otlp_url) = (target.url(), collector.otlp_url());
     let run = barewire(["run", &url, "-d", "10s", "--otlp", &otlp_url, "--results", RESULTS]);
@@ -50,24 +55,28 @@ fn a_collector_that_freezes_misses_ticks_and_gets_all_counts_afterwards() {
 
 #[test]
 fn a_collector_that_is_not_there_costs_one_line_and_no_speed() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let target = Target::start(&[]);
     let (url, nobody) = (target.url(), format!("http://127.0.0.1:{}", free_port()));
     let base = ["run", &url, "-c", "16", "-d", "1s", "--interval", "100ms", "--results", RESULTS];
     let rate = |ended: &Ended| ended.results["rps"].as_f64().expect("a rate");
+    // Two cores and their other users: the best of each tells most of what is possible.
     let mut best = [0f64; 2];
-    for _ in 0..4 {
+    let no_slower = (0..8).any(|pair| {
         let without = barewire_to_end(base);
         let with = barewire_to_end(base.into_iter().chain(["--otlp", &nobody]));
         assert_eq!((without.code, with.code), (0, 0), "{}", with.stderr);
-        assert!(count(&with.results, "failed") > 2, "{:#}", with.results["exporters"]);
-        assert_eq!(
-            (count(&with.results, "sent"), &with.results["exporters"][0]["complete"]),
-            (0, &false.into())
-        );
-        assert_eq!(with.stderr.matches("barewire: otlp does not deliver: ").count(), 1, "{}", with.stderr);
-        assert!(with.stdout.contains("otlp: the last snapshot was not delivered: "), "{}", with.stdout);
+        says_once_that_nobody_is_there(&with);
         best = [best[0].max(rate(&without)), best[1].max(rate(&with))];
-    }
-    // Two cores and their other users: the best of each tells most of what is possible.
-    assert!(best[1] >= 0.85 * best[0], "{} req/s without, {} with", best[0], best[1]);
+        pair >= 2 && best[1] >= 0.85 * best[0]
+    });
+    assert!(no_slower, "{} req/s without, {} with", best[0], best[1]);
+}
+
+fn says_once_that_nobody_is_there(ended: &Ended) {
+    let exporter = &ended.results["exporters"][0];
+    assert!(count(&ended.results, "failed") > 2, "{exporter:#}");
+    assert_eq!((count(&ended.results, "sent"), &exporter["complete"]), (0, &false.into()));
+    assert_eq!(ended.stderr.matches("barewire: otlp does not deliver: ").count(), 1, "{}", ended.stderr);
+    assert!(ended.stdout.contains("otlp: the last snapshot was not delivered: "), "{}", ended.stdout);
 }
