@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use barewire::{Error, Exporter, view::Shape};
+use barewire::{Error, Exporter, view::Shape, wire::http::Url};
 use barewire_otlp_json::Otlp;
 use barewire_promtext::PromText;
 use barewire_runner::{Profile, Workload};
@@ -30,7 +30,12 @@ impl Exporters {
         let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false };
         let headers = headers(args)?;
         check_names(args, &headers)?;
-        for destination in &args.otlp {
+        for (at, destination) in args.otlp.iter().enumerate() {
+            // Two writers of one file would write over each other.
+            if args.otlp[..at].contains(destination) {
+                let shown = Url::redact(destination);
+                return Err(Failure::Usage(format!("--otlp: {shown} is given twice: leave one out")));
+            }
             exporters.list.push(Box::new(otlp(destination, &headers, args, workload)?));
             exporters.stdout |= destination == "-";
         }
