@@ -106,6 +106,10 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["--prometheus: ", "'RECEIVER'", "choose another port"],
     ),
     (
+        &["http://TARGET/", "--otlp", "file:o.jsonl", "--otlp", "file:o.jsonl"],
+        &["--otlp: ", "'file:o.jsonl'", "leave one out"],
+    ),
+    (
         &["http://TARGET/", "--prometheus", "nowhere"],
         &["--prometheus: ", "'nowhere'", "such as 127.0.0.1:9090"],
     ),
