@@ -116,7 +116,8 @@ impl Run {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
-    /// Waits for the end. From then on the gauges of the load are 0, as long as this value lives.
+    /// Waits for the end, once: a second call finds nothing to count. From then on the gauges of the load are 0, as
+    /// long as this value lives.
     ///
     /// # Errors
     /// A thread that failed or panicked; the others are waited for first.
