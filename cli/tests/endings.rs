@@ -192,7 +192,7 @@ fn a_reader_that_leaves_ends_nothing() {
 }
 
 #[test]
-fn the_page_holds_the_whole_run_until_the_end() {
+fn the_page_grows_as_long_as_the_run_lasts() {
     let target = Target::start(&[]);
     let url = target.url();
     let run = barewire(["run", &url, "-c", "4", "-d", "60s", "--interval", "100ms", "--prometheus", "0"]);
