@@ -49,6 +49,11 @@ impl Live {
         }
     }
 
+    /// Says, on a terminal, what takes a while.
+    pub(crate) fn say(&self, text: &'static str) {
+        self.line.set_message(text);
+    }
+
     pub(crate) fn finish(&self) {
         self.line.finish_and_clear();
     }

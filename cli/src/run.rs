@@ -1,8 +1,7 @@
 //! `barewire run`: the runner, the reporter and the exporters, wired together.
 
 use std::{
-    fs::{self, File},
-    io::Write as _,
+    fs::{self, OpenOptions},
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process,
@@ -26,8 +25,8 @@ use crate::{
     report::Outcome, results::Results, summary::summary,
 };
 
-/// How long the last snapshot may take to every receiver.
-const FINAL_FLUSH: Duration = Duration::from_secs(3);
+/// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
+const FINAL_FLUSH: Duration = Duration::from_secs(5);
 
 /// How often the end of the run is looked for.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -36,7 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let exporters = Exporters::open(args, &workload)?;
-    let results = args.results.as_deref().map(create).transpose()?;
+    args.results.as_deref().map_or(Ok(()), claim)?;
     let interrupt = Interrupt::listen()?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
@@ -52,7 +51,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         judge.judge(&figures);
         live.show(figures);
     });
-    live.finish();
     let totals = load.join()?;
 
     let figures = Figures::of(&registry.snapshot(), totals.elapsed);
@@ -66,10 +64,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         aborted: interrupt.is_set(),
     };
     registry.resource("load_test.status", outcome.status());
+    live.say("delivering the last snapshot");
     outcome.lanes = reporting.stop(FINAL_FLUSH).lanes;
+    live.finish();
     console.print(&summary(&outcome));
-    if let Some((file, path)) = results {
-        write(file, path, &outcome)?;
+    if let Some(path) = &args.results {
+        write(path, &outcome)?;
     }
     if outcome.passed() { Ok(()) } else { Err(Failure::Threshold) }
 }
@@ -171,21 +171,20 @@ fn watch(load: &Run, interrupt: &Interrupt, mut show: impl FnMut(Duration)) {
     }
 }
 
-/// Makes sure that the results can be written before anything is sent.
-fn create(path: &Path) -> Result<(File, &Path), Failure> {
-    let file = File::create(path).map_err(|error| {
+/// Makes sure that the results can be written before anything is sent. What the file holds stays until then.
+fn claim(path: &Path) -> Result<(), Failure> {
+    OpenOptions::new().create(true).append(true).open(path).map(drop).map_err(|error| {
         Failure::Usage(format!(
             "--results: '{}' cannot be written: {error}; choose another file",
             path.display()
         ))
-    })?;
-    Ok((file, path))
+    })
 }
 
-fn write(mut file: File, path: &Path, outcome: &Outcome<'_>) -> Result<(), Failure> {
+fn write(path: &Path, outcome: &Outcome<'_>) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(&Results::of(outcome)).unwrap_or_default();
     text.push('\n');
-    file.write_all(text.as_bytes()).map_err(|error| {
+    fs::write(path, text).map_err(|error| {
         Failure::Defect(format!("--results: '{}' could not be written: {error}", path.display()))
     })
 }

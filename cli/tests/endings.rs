@@ -105,7 +105,7 @@ fn threads_named(run: &Child, prefix: &str) -> usize {
 }
 
 #[test]
-fn a_collector_that_hangs_at_the_end_costs_three_seconds() {
+fn a_collector_that_hangs_at_the_end_costs_five_seconds() {
     let (target, collector) = (Target::start(&[]), Collector::start());
     collector.child.stop();
     let (url, otlp_url) = (target.url(), collector.otlp_url());
@@ -113,7 +113,7 @@ fn a_collector_that_hangs_at_the_end_costs_three_seconds() {
     let ended = barewire_to_end(["run", &url, "-d", "500ms", "--otlp", &otlp_url, "--results", RESULTS]);
     let took = begun.elapsed();
     collector.child.cont();
-    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
     assert_eq!((ended.code, &ended.results["exporters"][0]["complete"]), (0, &json!(false)));
     assert!(ended.stdout.contains("  otlp: the last snapshot was not delivered: "), "{}", ended.stdout);
 }
