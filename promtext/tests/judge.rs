@@ -1,8 +1,7 @@
 //! Pages judged by somebody else: the parsers of Python's `prometheus_client`, of which the one for OpenMetrics is
 //! stricter than Prometheus itself.
 //!
-//! `scripts/backends` unpacks it, and `scripts/test` says where; without either there is no judge, and nothing to
-//! be seen here.
+//! `scripts/backends` unpacks it, into `target/backends/` unless `BAREWIRE_BACKENDS` names another folder.
 
 mod common;
 
@@ -34,9 +33,8 @@ fn hostile_pages_of_text_are_read_by_another_parser() {
 }
 
 fn judge(parser: &str, format: Format) {
-    let Some(library) = library() else { return };
     let mut python = Command::new("python3")
-        .env("PYTHONPATH", library)
+        .env("PYTHONPATH", library())
         .args(["-c", include_str!("judge.py"), parser])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -60,17 +58,11 @@ fn pages(format: Format) -> impl Iterator<Item = String> {
     (0..PAGES).map(move |_| fresh(format, points.new_tree(&mut runner).expect("a page").current()).0)
 }
 
-/// Where the library is. Where it has to be if `BAREWIRE_BACKENDS` is set.
-fn library() -> Option<PathBuf> {
-    match env::var_os("BAREWIRE_BACKENDS") {
-        Some(backends) => {
-            let library = PathBuf::from(backends).join("prometheus_client");
-            assert!(library.is_dir(), "{} is not there: run scripts/backends", library.display());
-            Some(library)
-        }
-        None => {
-            let library = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/backends/prometheus_client");
-            Some(PathBuf::from(library)).filter(|library| library.is_dir())
-        }
-    }
+/// Where the library is.
+fn library() -> PathBuf {
+    let unpacked = || concat!(env!("CARGO_MANIFEST_DIR"), "/../target/backends").into();
+    let library =
+        PathBuf::from(env::var_os("BAREWIRE_BACKENDS").unwrap_or_else(unpacked)).join("prometheus_client");
+    assert!(library.is_dir(), "{} is not there: run scripts/backends", library.display());
+    library
 }
