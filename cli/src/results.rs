@@ -80,6 +80,10 @@ struct Exporter<'a> {
     points: u64,
     left_out: u64,
     bytes: u64,
+    events: u64,
+    events_lost: u64,
+    samples: u64,
+    samples_lost: u64,
     complete: bool,
     last_error: Option<&'a str>,
 }
@@ -163,6 +167,10 @@ impl<'a> Exporter<'a> {
             points: lane.points,
             left_out: lane.left_out,
             bytes: lane.bytes,
+            events: lane.events,
+            events_lost: lane.events_lost,
+            samples: lane.samples,
+            samples_lost: lane.samples_lost,
             complete: lane.complete,
             last_error: lane.last_error.as_deref(),
         }

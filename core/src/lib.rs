@@ -18,6 +18,7 @@
 //! - A [`Registry`] of counters, gauges and histograms, with units, help, labels and a budget of series.
 //! - A [`Shard`] for each thread: counting without a lock, an allocation or a system call.
 //! - A [`Snapshot`] of everything at one instant, and the [`Window`] between two of them.
+//! - An [`Event`] for what happens once, and a [`Sample`] for what is to be seen one by one.
 //! - A [`Reporter`] that takes a snapshot every so often, and the [`Exporter`] trait for those who carry it out.
 //! - What exporters share: [`view`], which turns a snapshot into the points of a backend, and [`wire`], text and
 //!   HTTP without a socket and a blocking client with one deadline.
@@ -26,7 +27,7 @@
 //! - Formats: each has a crate of its own, such as `barewire-otlp-json` and `barewire-promtext`.
 //! - Global state: a registry is a value, and there may be many.
 //! - An asynchronous runtime: exporters have threads, and what they block is their own.
-//! - Spans and log records.
+//! - Spans and log records beyond what a sample and an event say.
 //!
 //! # Example
 //! Count in a thread, and show the counts to an exporter of one's own every second:
@@ -93,10 +94,12 @@ pub use record::{
     distribution::Distribution,
     metric::{Label, LabelValue, Metric, Precision, Unit},
     registry::{DEFAULT_BUDGET, OVERFLOW, Registry},
+    sample::{Sample, SampleSeries, Samples, TraceContext},
     shard::{Counter, Gauge, Histogram, Recordable, Shard},
     snapshot::{Reading, Series, Snapshot, Window},
 };
 pub use report::{
     LaneReport, Notice, Report, Reporter, Reporting,
+    event::{Event, Level},
     exporter::{Delivered, ExportError, Exporter},
 };

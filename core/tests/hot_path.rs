@@ -2,8 +2,8 @@
 
 use allocation_counter::measure;
 use barewire::{
-    Metric, Precision, Reading, Registry, Unit,
-    view::{Rule, Select, Shape, Show, View},
+    Metric, Precision, Reading, Registry, Sample, Unit,
+    view::{Rule, Select, Shape, Show, Temporality, View},
 };
 
 #[test]
@@ -12,6 +12,9 @@ fn recording_allocates_nothing() {
     let hits = registry.counter(Metric::new("hits"));
     let level = registry.gauge(Metric::new("level"));
     let took = registry.histogram(Metric::new("took").precision(Precision::Three));
+    registry.keep_samples(1024);
+    let series = registry.sample_series(Metric::new("request"));
+    let sample = Sample { series, start_unix_ns: 1, duration_ns: 2, bytes: 3, counted: true, trace: None };
     let mut shard = registry.shard();
     shard.prepare(took);
     shard.add(hits, 0);
@@ -21,6 +24,7 @@ fn recording_allocates_nothing() {
             shard.add(hits, 1);
             shard.set(level, 1.0);
             shard.record(took, value * value);
+            shard.sample(sample);
         }
     });
     assert_eq!(allocations.count_total, 0);
@@ -56,6 +60,8 @@ fn a_steady_tick_allocates_nothing() {
     let mut views = [
         View::everything(),
         View::everything().histograms(Shape::Explicit),
+        View::everything().histograms(Shape::Recorded),
+        View::everything().histograms(Shape::Recorded).temporality(Temporality::Delta),
         View::table([
             Rule::new("p99", "took").by("step").show(Show::Quantile(0.99)),
             Rule::new("all", "took").unit(Unit::Milliseconds),

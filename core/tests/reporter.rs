@@ -11,7 +11,8 @@ use std::{
 };
 
 use barewire::{
-    Delivered, Error, ExportError, Exporter, LaneReport, Metric, Registry, Reporter, Reporting, Snapshot,
+    Delivered, Error, Event, ExportError, Exporter, LaneReport, Metric, Reading, Registry, Reporter,
+    Reporting, Sample, Samples, Snapshot,
 };
 
 /// An exporter that does what a closure says.
@@ -263,4 +264,131 @@ fn the_account_of_the_lanes_is_kept_in_the_registry_where_asked_for() {
         .collect();
     assert_eq!(exporters, ["twin", "twin-2"]);
     assert!(snapshot.counter("barewire.exporter.bytes") >= 60);
+}
+
+/// An exporter that keeps what it is told, and refuses events as long as it is told to.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    refuses: bool,
+    events: Vec<String>,
+    samples: Vec<(String, u64)>,
+    gauges: Vec<Option<f64>>,
+}
+
+impl Exporter for Witness {
+    fn name(&self) -> &str {
+        "witness"
+    }
+
+    fn export(&mut self, snapshot: &Arc<Snapshot>, _: Instant) -> Result<Delivered, ExportError> {
+        let mut seen = self.0.lock().unwrap();
+        let gauges = snapshot.readings().filter_map(|(_, reading)| match reading {
+            Reading::Gauge(value) => Some(value),
+            _ => None,
+        });
+        seen.gauges.extend(gauges);
+        if seen.refuses { Err(ExportError::Failed("closed".to_owned())) } else { delivered() }
+    }
+
+    fn event(&mut self, event: &Event, _: Instant) -> Result<Delivered, ExportError> {
+        let mut seen = self.0.lock().unwrap();
+        if seen.refuses {
+            return Err(ExportError::Failed("closed".to_owned()));
+        }
+        seen.events.push(event.title.clone());
+        Ok(Delivered { points: 1, ..Delivered::default() })
+    }
+
+    fn wants_samples(&self) -> bool {
+        true
+    }
+
+    fn samples(&mut self, samples: Samples<'_>, _: Instant) -> Result<Delivered, ExportError> {
+        let named = samples.iter().map(|(metric, sample)| (metric.name.clone(), sample.duration_ns));
+        self.0.lock().unwrap().samples.extend(named);
+        Ok(Delivered { points: samples.len() as u64, ..Delivered::default() })
+    }
+}
+
+#[test]
+fn an_event_that_is_refused_is_told_when_a_snapshot_gets_through() {
+    let (registry, witness) = (Registry::new("test"), Witness::default());
+    witness.0.lock().unwrap().refuses = true;
+    let reporting = Reporter::every(TICK).export(witness.clone()).start(&registry);
+    for number in 0..3 {
+        reporting.event(&Event::new("stage", 1).title(format!("stage {number}")));
+    }
+    wait_for(&reporting, |lanes| lanes[0].failed >= 2);
+    assert_eq!(witness.0.lock().unwrap().events.len(), 0);
+    witness.0.lock().unwrap().refuses = false;
+    let lanes = wait_for(&reporting, |lanes| lanes[0].events == 3);
+    assert_eq!(lanes[0].events_lost, 0);
+    reporting.event(&Event::new("stop", 2).title("stop"));
+    let report = reporting.stop(SOON);
+    assert_eq!((report.lanes[0].events, report.lanes[0].complete), (4, true));
+    assert_eq!(witness.0.lock().unwrap().events, ["stage 0", "stage 1", "stage 2", "stop"]);
+}
+
+#[test]
+fn events_that_too_many_wait_before_or_that_nobody_takes_are_counted() {
+    let (registry, witness) = (Registry::new("test"), Witness::default());
+    witness.0.lock().unwrap().refuses = true;
+    let reporting = Reporter::every(TICK).export(witness.clone()).start(&registry);
+    for _ in 0..1000 {
+        reporting.event(&Event::new("noise", 1));
+    }
+    let report = reporting.stop(SOON);
+    assert_eq!((report.lanes[0].events, report.lanes[0].events_lost), (0, 1000));
+}
+
+#[test]
+fn samples_reach_who_wants_them_or_are_counted_as_lost() {
+    let (registry, witness) = (Registry::new("test"), Witness::default());
+    registry.keep_samples(64);
+    let series = registry.sample_series(Metric::new("request").label("step", "a"));
+    let reporting = Reporter::every(TICK)
+        .export(witness.clone())
+        .export(scripted("other", |_| delivered()))
+        .start(&registry);
+    let total = 5000;
+    let mut shard = registry.shard();
+    for number in 0..total {
+        shard.sample(Sample {
+            series,
+            start_unix_ns: 1,
+            duration_ns: number,
+            bytes: 0,
+            counted: true,
+            trace: None,
+        });
+    }
+    drop(shard);
+    let report = reporting.stop(SOON);
+    let [with, without] = &report.lanes[..] else { panic!("two lanes") };
+    let seen = witness.0.lock().unwrap();
+    assert_eq!(with.samples + with.samples_lost, total);
+    assert_eq!(seen.samples.len() as u64, with.samples);
+    assert!(seen.samples.is_sorted() && seen.samples.last() == Some(&("request".to_owned(), total - 1)));
+    assert_eq!((without.samples, without.samples_lost), (0, 0));
+}
+
+#[test]
+fn what_is_observed_is_in_the_snapshot_and_a_panic_costs_the_observer_alone() {
+    let (registry, witness) = (Registry::new("test"), Witness::default());
+    let (level, mut shard) = (registry.gauge(Metric::new("level")), registry.shard());
+    let mut calls = 0;
+    let reporting = Reporter::every(TICK)
+        .observe(move || {
+            calls += 1;
+            shard.set(level, f64::from(calls));
+        })
+        .observe(|| panic!("no such file"))
+        .export(witness.clone())
+        .start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].sent >= 2);
+    assert!(reporting.stop(SOON).lanes[0].complete);
+    assert_eq!(witness.0.lock().unwrap().gauges[..2], [Some(1.0), Some(2.0)]);
 }

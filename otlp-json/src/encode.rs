@@ -157,7 +157,7 @@ fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>) -> bool {
             push_exponential(histogram, out);
             push_end(histogram.min, histogram.max, out);
         }
-        Value::Absent | Value::Counter(_) => return false,
+        Value::Absent | Value::Counter(_) | Value::Recorded(_) => return false,
     }
     true
 }

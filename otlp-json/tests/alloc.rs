@@ -104,7 +104,7 @@ fn refill(frame: &mut Frame, tick: i64) {
             Value::Counter(number) => *number = Number::Int(tick),
             Value::Histogram(histogram) => histogram.counts[0] = tick.unsigned_abs(),
             Value::ExponentialHistogram(histogram) => histogram.zero_count = tick.unsigned_abs(),
-            Value::Absent => {}
+            Value::Absent | Value::Recorded(_) => {}
         }
     }
     // The median of a window without requests.

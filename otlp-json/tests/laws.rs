@@ -295,7 +295,7 @@ mod naive {
             json["attributes"] = json!(attributes(&point.metric.labels));
         }
         match &point.value {
-            Value::Absent => return None,
+            Value::Absent | Value::Recorded(_) => return None,
             Value::Counter(number) if number.to_f64() < 0.0 || number.to_f64().is_nan() => return None,
             Value::Gauge(Number::Int(int)) | Value::Counter(Number::Int(int)) => {
                 json["asInt"] = json!(int.to_string());

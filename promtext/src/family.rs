@@ -135,7 +135,7 @@ impl Families {
     /// Gives a point its place, by its first value.
     pub(crate) fn place(&mut self, metric: &Metric, value: &Value) -> Place {
         let kind = match value {
-            Value::Absent => return Place::Unknown,
+            Value::Absent | Value::Recorded(_) => return Place::Unknown,
             Value::Gauge(_) => Kind::Gauge,
             Value::Counter(_) => Kind::Counter,
             Value::Histogram(_) | Value::ExponentialHistogram(_) => Kind::Histogram,

@@ -6,6 +6,7 @@ mod histogram;
 pub(crate) mod metric;
 mod page;
 pub(crate) mod registry;
+pub(crate) mod sample;
 mod sampler;
 pub(crate) mod shard;
 pub(crate) mod snapshot;

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     metric::{Label, LabelValue, Metric, Precision, Unit},
+    sample::{Hub, Reader, SampleSeries},
     sampler::Sampler,
     shard::{Counter, Gauge, Histogram, Room, Shard},
     snapshot::{Series, Slot, Snapshot},
@@ -50,6 +51,7 @@ struct Inner {
     /// Shards that the sampler does not know yet.
     arrivals: Mutex<Vec<Arc<Room>>>,
     sampler: Mutex<Sampler>,
+    samples: Mutex<Hub>,
 }
 
 impl Registry {
@@ -70,6 +72,7 @@ impl Registry {
             schema: Mutex::new(Schema::new(budget, Label::new("service.name", service))),
             arrivals: Mutex::default(),
             sampler: Mutex::default(),
+            samples: Mutex::default(),
         };
         Registry { inner: Arc::new(inner) }
     }
@@ -100,6 +103,19 @@ impl Registry {
         Histogram(at)
     }
 
+    /// Keeps the last `per_thread` samples of every shard that is made from now on, for exporters that want them. Each
+    /// costs 64 bytes; exporters look every 10 ms.
+    pub fn keep_samples(&self, per_thread: usize) {
+        self.inner.samples.lock().keep(per_thread);
+    }
+
+    /// What samples called like `metric` belong to. Registering the same name and labels again gives the same series.
+    /// As many as series of metrics have room; past that, the samples of a name go to one whose labels are all
+    /// [`OVERFLOW`].
+    pub fn sample_series(&self, metric: Metric) -> SampleSeries {
+        self.inner.schema.lock().register_samples(metric)
+    }
+
     /// A shard for one more thread, now or at any later time.
     pub fn shard(&self) -> Shard {
         let room = Arc::new(Room::default());
@@ -110,7 +126,8 @@ impl Registry {
         if many {
             self.retire();
         }
-        Shard::new(self.clone(), room)
+        let samples = self.inner.samples.lock().ring();
+        Shard::new(self.clone(), room, samples)
     }
 
     /// What is true now, over all shards, living and finished.
@@ -146,6 +163,15 @@ impl Registry {
     /// the name belongs to a metric of another kind or unit.
     pub fn folded(&self) -> u64 {
         self.inner.schema.lock().folded
+    }
+
+    pub(crate) fn sample_reader(&self) -> Reader {
+        self.inner.samples.lock().reader()
+    }
+
+    /// The series of samples, by number. Later lists only append.
+    pub(crate) fn sampled(&self) -> Arc<Vec<Arc<Metric>>> {
+        Arc::clone(&self.inner.schema.lock().sampled)
     }
 
     /// Reads one shard out of turn, before its buckets can wrap.
@@ -228,6 +254,9 @@ struct Schema {
     counters: usize,
     gauges: usize,
     histograms: Vec<Precision>,
+    /// The series of samples: a number of their own, and the same budget.
+    sampled: Arc<Vec<Arc<Metric>>>,
+    known_samples: HashMap<Identity, SampleSeries>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -259,6 +288,8 @@ impl Schema {
             counters: 0,
             gauges: 0,
             histograms: Vec::new(),
+            sampled: Arc::default(),
+            known_samples: HashMap::new(),
         }
     }
 
@@ -284,6 +315,30 @@ impl Schema {
         }
         self.folded += 1;
         self.register_overflow(metric, kind)
+    }
+
+    fn register_samples(&mut self, mut metric: Metric) -> SampleSeries {
+        if let Some(series) = self.known_samples.get(&Identity::of(&metric)) {
+            return *series;
+        }
+        let mut room = self.budget;
+        if self.sampled.len() >= self.budget {
+            self.folded += 1;
+            metric.labels.iter_mut().for_each(|label| label.value = OVERFLOW.into());
+            if let Some(series) = self.known_samples.get(&Identity::of(&metric)) {
+                return *series;
+            }
+            room *= 2;
+        }
+        if self.sampled.len() >= room {
+            metric = Metric::new(OVERFLOW);
+        }
+        let next = SampleSeries(u32::try_from(self.sampled.len()).unwrap_or(u32::MAX));
+        let series = *self.known_samples.entry(Identity::of(&metric)).or_insert(next);
+        if series == next {
+            Arc::make_mut(&mut self.sampled).push(Arc::new(metric));
+        }
+        series
     }
 
     /// The overflow series of the metric's own name, as long as names are few enough to have one each.

@@ -16,6 +16,7 @@ use super::{
     histogram::{Cell, Recorded},
     page::{Mailbox, Pages},
     registry::Registry,
+    sample::{Ring, Sample},
 };
 
 /// A counter of a [`Registry`]: a number to pass to [`Shard::add`].
@@ -50,6 +51,7 @@ pub struct Shard {
     gauges: Pages<GaugeCell, NUMBERS>,
     cells: Pages<Cell, CELLS>,
     room: Arc<Room>,
+    samples: Option<Arc<Ring>>,
     registry: Registry,
 }
 
@@ -70,8 +72,9 @@ pub(crate) struct Room {
 }
 
 impl Shard {
-    pub(crate) fn new(registry: Registry, room: Arc<Room>) -> Self {
-        Shard { counters: Pages::new(), gauges: Pages::new(), cells: Pages::new(), room, registry }
+    pub(crate) fn new(registry: Registry, room: Arc<Room>, samples: Option<Arc<Ring>>) -> Self {
+        let (counters, gauges, cells) = (Pages::new(), Pages::new(), Pages::new());
+        Shard { counters, gauges, cells, room, samples, registry }
     }
 
     /// Adds `n` to a counter.
@@ -103,6 +106,21 @@ impl Shard {
             Recorded::Lap => self.registry.read_lap(&self.room),
             Recorded::Unprepared => self.record_first(histogram, value),
         }
+    }
+
+    /// Keeps one observation for exporters that want to see each of them, in place of the oldest one where there is no
+    /// room; does nothing unless [`Registry::keep_samples`] was called before the shard was made.
+    #[inline]
+    pub fn sample(&mut self, sample: Sample) {
+        if let Some(ring) = &self.samples {
+            ring.push(sample);
+        }
+    }
+
+    /// Whether samples are kept.
+    #[inline]
+    pub fn keeps_samples(&self) -> bool {
+        self.samples.is_some()
     }
 
     /// Sets up everything that the first record of `histogram` would have to.
@@ -143,6 +161,9 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
+        if let Some(ring) = &self.samples {
+            ring.finish();
+        }
         self.room.finished.store(true, Release);
     }
 }

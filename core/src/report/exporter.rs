@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::record::snapshot::Snapshot;
+use super::event::Event;
+use crate::record::{sample::Samples, snapshot::Snapshot};
 
 /// A way out of the process. Each exporter has a thread of its own, its *lane*, and may block it.
 pub trait Exporter: Send {
@@ -22,6 +23,32 @@ pub trait Exporter: Send {
     /// # Errors
     /// [`ExportError`] when the receiver did not take it. The lane counts it and calls again at the next tick.
     fn export(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<Delivered, ExportError>;
+
+    /// Tells of something that happened, and returns before `deadline`. What is delivered is 1 point, or none where
+    /// the format has no events, which is what happens unless this is written.
+    ///
+    /// # Errors
+    /// As for [`Exporter::export`]. The lane keeps the event, and tells of it again when a snapshot gets through.
+    fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
+        let _ = (event, deadline);
+        Ok(Delivered::default())
+    }
+
+    /// Whether [`Exporter::samples`] is to be called; asked once, at the start.
+    fn wants_samples(&self) -> bool {
+        false
+    }
+
+    /// Delivers single observations, some milliseconds after they were made, and returns before `deadline`. They are
+    /// given once. What is delivered is counted in samples: as a point if all that the format says of it was handed
+    /// to the transport, as left out otherwise.
+    ///
+    /// # Errors
+    /// As for [`Exporter::export`], when none of them was delivered. They are counted as lost.
+    fn samples(&mut self, samples: Samples<'_>, deadline: Instant) -> Result<Delivered, ExportError> {
+        let _ = deadline;
+        Ok(Delivered { left_out: samples.len() as u64, ..Delivered::default() })
+    }
 }
 
 /// What one successful export carried.

@@ -1,15 +1,18 @@
 //! The tick: one snapshot, carried out by every exporter that is idle.
 //!
 //! ```text
-//! sampler thread   wait for the tick ─▶ snapshot ─▶ offer it to every lane ─▶ wait …
+//! sampler thread   wait for the tick ─▶ observe ─▶ snapshot ─▶ offer it to every lane ─▶ wait …
 //!                                                     │ idle: takes it      busy: drops it, and counts the drop
 //! lane thread                                    wait ▼ export, until the deadline ─▶ wait …
 //! ```
 //!
-//! A lane is offered a snapshot by rendezvous: it has at most one in its hands and none in a queue. What it drops
-//! is not lost, because the next snapshot counts from the start as well.
+//! A lane has at most one snapshot in its hands and none in a queue. What it drops is not lost, because the next
+//! snapshot counts from the start as well. Events and samples are told once, so they do wait for a lane: so many of
+//! them, and no more, and what is lost is counted.
 
+pub(crate) mod event;
 pub(crate) mod exporter;
+mod handover;
 mod lane;
 mod reporter;
 mod schedule;

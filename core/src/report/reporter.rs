@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -10,8 +11,9 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::{
+    event::Event,
     exporter::{ExportError, Exporter},
-    lane::{Account, COUNTS, Lane, LaneReport, Stopwatch},
+    lane::{COUNTS, Door, Lane, LaneReport, Stopwatch},
     schedule::next_tick,
 };
 use crate::{Counter, Error, Histogram, Metric, Registry, Shard, Snapshot, Unit};
@@ -32,9 +34,13 @@ pub struct Reporter {
     interval: Duration,
     timeout: Duration,
     exporters: Vec<Box<dyn Exporter>>,
+    observers: Vec<Observer>,
     self_metrics: bool,
     notify: Notify,
 }
+
+/// Sets gauges before a snapshot is taken.
+type Observer = Box<dyn FnMut() + Send>;
 
 /// Whom to tell of changes.
 pub(super) type Notify = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
@@ -55,6 +61,7 @@ impl Reporter {
             interval: interval.max(SHORTEST),
             timeout: TIMEOUT,
             exporters: Vec::new(),
+            observers: Vec::new(),
             self_metrics: false,
             notify: Arc::new(|_| {}),
         }
@@ -77,6 +84,15 @@ impl Reporter {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(LONGEST);
+        self
+    }
+
+    /// Calls `observe` before every snapshot, on the sampler's thread: the place to set gauges that are read from
+    /// elsewhere, such as the memory of the process. It delays the tick for as long as it takes. If it panics, it is not
+    /// called again.
+    #[must_use]
+    pub fn observe(mut self, observe: impl FnMut() + Send + 'static) -> Self {
+        self.observers.push(Box::new(observe));
         self
     }
 
@@ -107,19 +123,20 @@ impl Reporter {
             .zip(self.exporters)
             .map(|(name, exporter)| {
                 let stopwatch = self.self_metrics.then(|| Stopwatch::new(registry, &name));
-                Lane::start(name, exporter, self.timeout, stopwatch, Arc::clone(&self.notify))
+                Lane::start(name, exporter, self.timeout, registry, stopwatch, Arc::clone(&self.notify))
             })
             .collect();
-        let accounts = lanes.iter().map(Lane::account).collect();
+        let doors = lanes.iter().map(Lane::door).collect();
         let timeout = self.timeout;
         let (stop, stopped) = bounded(1);
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(u64::MAX);
-        let sampler = Sampler { registry: registry.clone(), interval_ns, lanes, meter };
+        let observers = self.observers;
+        let sampler = Sampler { registry: registry.clone(), interval_ns, observers, lanes, meter };
         let thread = thread::Builder::new()
             .name("barewire-sampler".to_owned())
             .spawn(move || sampler.run(&stopped))
             .expect("a thread for the sampler, as for std::thread::spawn");
-        Reporting { stop, thread: Some(thread), accounts, timeout }
+        Reporting { stop, thread: Some(thread), doors, timeout }
     }
 }
 
@@ -149,14 +166,20 @@ fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
 pub struct Reporting {
     stop: Sender<Instant>,
     thread: Option<JoinHandle<Report>>,
-    accounts: Vec<Account>,
+    doors: Vec<Door>,
     timeout: Duration,
 }
 
 impl Reporting {
     /// What became of every snapshot so far, by exporter.
     pub fn lanes(&self) -> Vec<LaneReport> {
-        self.accounts.iter().map(Account::report).collect()
+        self.doors.iter().map(|door| door.account.report()).collect()
+    }
+
+    /// Has every exporter tell of `event`, before the snapshots that are taken from now on. Returns at once: a lane
+    /// that is busy tells of it later, and one that already has 256 events to tell loses it, and counts it.
+    pub fn event(&self, event: &Event) {
+        self.doors.iter().for_each(|door| door.tell(event.clone()));
     }
 
     /// Takes one last snapshot, has every exporter deliver it, and returns after `within` at the latest. Stop
@@ -205,6 +228,7 @@ impl Report {
 struct Sampler {
     registry: Registry,
     interval_ns: u64,
+    observers: Vec<Observer>,
     lanes: Vec<Lane>,
     meter: Option<Meter>,
 }
@@ -241,6 +265,7 @@ impl Sampler {
     }
 
     fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.observers.retain_mut(|observe| catch_unwind(AssertUnwindSafe(observe)).is_ok());
         if let Some(meter) = &mut self.meter {
             meter.count(&self.lanes);
         }
@@ -303,6 +328,10 @@ fn counters(registry: &Registry, exporter: &str) -> [(Counter, u64); COUNTS] {
             "Points that a format could not carry or a receiver rejected.",
         ),
         of("barewire.exporter.bytes", Unit::Bytes, "Bytes that an exporter delivered."),
+        of("barewire.exporter.events", Unit::One, "Events that an exporter delivered."),
+        of("barewire.exporter.events.lost", Unit::One, "Events that an exporter did not deliver."),
+        of("barewire.exporter.samples", Unit::One, "Samples that an exporter delivered."),
+        of("barewire.exporter.samples.lost", Unit::One, "Samples that an exporter did not deliver."),
     ];
     metrics.map(|metric| (registry.counter(metric), 0))
 }

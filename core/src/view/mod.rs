@@ -14,7 +14,9 @@ mod table;
 
 use std::sync::Arc;
 
-pub use point::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Temporality, Value};
+pub use point::{
+    Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Recorded, Scope, Temporality, Value,
+};
 pub use rule::{Rule, Select, Show, Span};
 pub use shape::Shape;
 
@@ -130,11 +132,13 @@ impl View {
                     point.value = Value::Counter(integer(count.into(), unit));
                 }
                 Reading::Gauge(value) => point.value = gauge(value),
-                Reading::Histogram(_) if delta => {
-                    window.histogram_into(series, &mut self.scratch);
-                    self.shape.fill(&self.scratch, unit, &mut point.value);
+                Reading::Histogram(total) => {
+                    if delta || self.shape.shows_window() {
+                        window.histogram_into(series, &mut self.scratch);
+                    }
+                    let run = (!delta).then_some(total);
+                    self.shape.fill(run, &self.scratch, unit, &mut point.value);
                 }
-                Reading::Histogram(total) => self.shape.fill(total, unit, &mut point.value),
             }
         }
     }
@@ -160,10 +164,7 @@ impl Default for View {
 
 /// An integer as recorded, in the unit in which it is shown.
 fn integer(digits: u128, unit: &Unit) -> Number {
-    match unit.decimals() {
-        0 => Number::Int(i64::try_from(digits).unwrap_or(i64::MAX)),
-        decimals => Number::Decimal { digits, decimals },
-    }
+    Number::scaled(digits, unit.decimals())
 }
 
 fn gauge(value: Option<f64>) -> Value {
@@ -195,6 +196,27 @@ mod tests {
             assert_eq!(frame.points[0].value, Value::Counter(Number::Int(hits)));
             let Value::ExponentialHistogram(took) = &frame.points[1].value else { panic!("{frame:?}") };
             assert_eq!(took.count(), recorded);
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_shown_of_the_run_and_of_the_window() {
+        let registry = Registry::new("test");
+        let took = registry.histogram(Metric::new("took").unit(Unit::Milliseconds));
+        let mut shard = registry.shard();
+        shard.record(took, 5_000_000u64);
+        let earlier = registry.snapshot();
+        shard.record(took, 7_000_000u64);
+        let now = registry.snapshot();
+        for (temporality, run) in [(Temporality::Cumulative, 12_000_000), (Temporality::Delta, 0)] {
+            let rule = Rule::new("took", "took").unit(Unit::Milliseconds);
+            for view in [View::everything(), View::table([rule])] {
+                let mut view = view.histograms(Shape::Recorded).temporality(temporality);
+                let frame = view.show(&now, Some(&earlier));
+                let Value::Recorded(shown) = &frame.points[0].value else { panic!("{frame:?}") };
+                assert_eq!((shown.run.sum(), shown.window.sum(), shown.window.count()), (run, 7_000_000, 1));
+                assert_eq!(shown.number(7_000_000), Number::Decimal { digits: 7_000_000, decimals: 6 });
+            }
         }
     }
 

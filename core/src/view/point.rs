@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::record::metric::{Label, Metric};
+use crate::{
+    Distribution,
+    record::metric::{Label, Metric},
+};
 
 /// The points that one backend is shown at one instant.
 ///
@@ -65,6 +68,8 @@ pub enum Value {
     Histogram(Explicit),
     /// Counts between powers of a base.
     ExponentialHistogram(Exponential),
+    /// Everything recorded, for formats that make quantiles or samples of it. Others leave it out.
+    Recorded(Recorded),
 }
 
 /// A number in the form in which it is exact.
@@ -84,6 +89,14 @@ pub enum Number {
 }
 
 impl Number {
+    /// An integer as recorded, in a unit that is `decimals` digits coarser.
+    pub(crate) fn scaled(digits: u128, decimals: u8) -> Self {
+        match decimals {
+            0 => Number::Int(i64::try_from(digits).unwrap_or(i64::MAX)),
+            decimals => Number::Decimal { digits, decimals },
+        }
+    }
+
     /// The nearest float.
     #[allow(clippy::cast_precision_loss, reason = "the nearest float is what is asked for")]
     pub fn to_f64(self) -> f64 {
@@ -141,6 +154,24 @@ impl Exponential {
     /// How many values were counted: positive, negative and zero.
     pub fn count(&self) -> u64 {
         self.positive.counts.iter().chain(&self.negative.counts).sum::<u64>() + self.zero_count
+    }
+}
+
+/// A histogram as it was recorded: integers, in the recorded form of the metric's unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// How many decimal digits the integers have below the unit ([`Unit::decimals`](crate::Unit::decimals)).
+    pub decimals: u8,
+    /// What was recorded since the registry was made; empty for [`Temporality::Delta`].
+    pub run: Distribution,
+    /// What was recorded since the point delivered before.
+    pub window: Distribution,
+}
+
+impl Recorded {
+    /// An integer of one of the distributions, as the number that it stands for.
+    pub fn number(&self, raw: u64) -> Number {
+        Number::scaled(raw.into(), self.decimals)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{
     integer,
-    point::{Explicit, Exponential, ExponentialBuckets, Number, Value},
+    point::{Explicit, Exponential, ExponentialBuckets, Number, Recorded, Value},
 };
 use crate::{Distribution, Unit};
 
@@ -16,17 +16,33 @@ pub enum Shape {
     /// Between the bounds that the unit suggests: those of the OpenTelemetry semantic conventions for times
     /// (0.005 to 10 s), powers of four from 64 for bytes, 1-2-5 steps from 1 to 10^9 for anything else.
     Explicit,
+    /// As they were recorded, both those of the run and those of the window: for formats that make quantiles or
+    /// samples of them.
+    Recorded,
 }
 
 impl Shape {
     /// The most buckets of an exponential histogram. Where they do not cover the range, its scale is lowered.
     pub const MAX_BUCKETS: usize = 512;
 
-    /// Shows `distribution`, whose integers are in the recorded form of `unit`; reuses what `value` holds.
-    pub(crate) fn fill(self, distribution: &Distribution, unit: &Unit, value: &mut Value) {
+    /// Whether the window is shown beside the whole run.
+    pub(crate) fn shows_window(self) -> bool {
+        self == Shape::Recorded
+    }
+
+    /// Shows what was recorded in the `run`, or without one in the `window`; the integers of both are in the recorded
+    /// form of `unit`. Reuses what `value` holds.
+    pub(crate) fn fill(
+        self,
+        run: Option<&Distribution>,
+        window: &Distribution,
+        unit: &Unit,
+        value: &mut Value,
+    ) {
         match self {
-            Shape::Explicit => fill_explicit(distribution, unit, &default_bounds(unit), value),
-            Shape::Exponential => fill_exponential(distribution, unit, value),
+            Shape::Explicit => fill_explicit(run.unwrap_or(window), unit, &default_bounds(unit), value),
+            Shape::Exponential => fill_exponential(run.unwrap_or(window), unit, value),
+            Shape::Recorded => fill_recorded(run, window, unit, value),
         }
     }
 }
@@ -53,6 +69,20 @@ pub(crate) fn fill_explicit(
     }
     let (sum, min, max) = summary(distribution, unit);
     *value = Value::Histogram(Explicit { bounds: Arc::clone(bounds), counts, sum, min, max });
+}
+
+fn fill_recorded(run: Option<&Distribution>, window: &Distribution, unit: &Unit, value: &mut Value) {
+    let mut shown = match std::mem::replace(value, Value::Absent) {
+        Value::Recorded(old) => old,
+        _ => Recorded { decimals: 0, run: Distribution::default(), window: Distribution::default() },
+    };
+    shown.decimals = unit.decimals();
+    shown.window.clone_from(window);
+    match run {
+        Some(run) => shown.run.clone_from(run),
+        None => shown.run.reset(window.precision()),
+    }
+    *value = Value::Recorded(shown);
 }
 
 fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value) {
@@ -148,7 +178,7 @@ mod tests {
 
     fn exponential(distribution: &Distribution, unit: &Unit) -> Exponential {
         let mut value = Value::Absent;
-        Shape::Exponential.fill(distribution, unit, &mut value);
+        Shape::Exponential.fill(None, distribution, unit, &mut value);
         let Value::ExponentialHistogram(shown) = value else { panic!("another shape: {value:?}") };
         shown
     }
@@ -157,6 +187,7 @@ mod tests {
     fn seconds_are_counted_between_the_bounds_of_the_semantic_conventions() {
         let mut value = Value::Absent;
         Shape::Explicit.fill(
+            None,
             &of(&[1_000_000, 5_000_000, 6_000_000, 11_000_000_000]),
             &Unit::Seconds,
             &mut value,
@@ -212,7 +243,7 @@ mod tests {
         fn explicit_counts_add_up(values in prop::collection::vec(0..crate::HIGHEST, 0..200)) {
             for unit in [Unit::Seconds, Unit::Milliseconds, Unit::Bytes, Unit::One] {
                 let mut value = Value::Absent;
-                Shape::Explicit.fill(&of(&values), &unit, &mut value);
+                Shape::Explicit.fill(None, &of(&values), &unit, &mut value);
                 let Value::Histogram(shown) = value else { unreachable!() };
                 prop_assert_eq!(shown.count(), values.len() as u64);
             }
@@ -235,7 +266,7 @@ mod tests {
             prop_assert!(grew(&counts, &after.positive.counts));
             let [then, now] = [&earlier, &now].map(|distribution| {
                 let mut value = Value::Absent;
-                Shape::Explicit.fill(distribution, &Unit::Seconds, &mut value);
+                Shape::Explicit.fill(None, distribution, &Unit::Seconds, &mut value);
                 let Value::Histogram(shown) = value else { unreachable!() };
                 shown.counts
             });

@@ -252,11 +252,11 @@ impl Scene<'_> {
             }
             Reading::Gauge(_) => *value = gauge(self.level(group)),
             Reading::Histogram(_) => {
-                let recorded = if self.delta { &group.window } else { &group.run };
-                match (recorded, bounds) {
-                    (None, _) => {}
-                    (Some(recorded), Some(bounds)) => fill_explicit(recorded, &rule.unit, bounds, value),
-                    (Some(recorded), None) => shape.fill(recorded, &rule.unit, value),
+                let (Some(window), Some(run)) = (&group.window, &group.run) else { return };
+                let run = (!self.delta).then_some(run);
+                match bounds {
+                    Some(bounds) => fill_explicit(run.unwrap_or(window), &rule.unit, bounds, value),
+                    None => shape.fill(run, window, &rule.unit, value),
                 }
             }
         }

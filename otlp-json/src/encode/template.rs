@@ -171,7 +171,7 @@ impl Series {
 impl Kind {
     fn of(value: &Value) -> Option<Kind> {
         match value {
-            Value::Absent => None,
+            Value::Absent | Value::Recorded(_) => None,
             Value::Gauge(_) => Some(Kind::Gauge),
             Value::Counter(_) => Some(Kind::Counter),
             Value::Histogram(_) => Some(Kind::Histogram),
@@ -192,7 +192,7 @@ impl Kind {
 impl Shape {
     fn of(value: &Value) -> Shape {
         match value {
-            Value::Absent => Shape::Undecided,
+            Value::Absent | Value::Recorded(_) => Shape::Undecided,
             Value::Gauge(_) => Shape::Gauge,
             Value::Counter(_) => Shape::Counter,
             Value::Histogram(histogram) => Shape::Histogram(Arc::clone(&histogram.bounds)),

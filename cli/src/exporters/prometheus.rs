@@ -1,0 +1,25 @@
+//! `--prometheus`.
+
+use barewire::view::Shape;
+use barewire_promtext::PromText;
+use barewire_runner::Workload;
+
+use super::{
+    flag,
+    settings::{Name, Settings},
+};
+use crate::failure::Failure;
+
+/// The page for one `--prometheus`.
+pub(super) fn open(
+    addr: &str,
+    name: &Name,
+    settings: &Settings,
+    workload: &Workload,
+) -> Result<PromText, Failure> {
+    let mut page = PromText::bind(addr).map_err(flag("--prometheus"))?;
+    for profile in settings.profiles(name) {
+        page = page.view(profile.view(workload).histograms(Shape::Explicit));
+    }
+    Ok(page)
+}

@@ -1,0 +1,141 @@
+//! The desk between the sampler and a lane: one snapshot at most, a few events, and the end.
+//!
+//! Whoever hands something over holds the lock for a few instructions and never waits for the lane. A lane is *busy*
+//! from the moment it takes a snapshot until it asks for the next task; what it does with events and samples
+//! meanwhile does not cost it a snapshot.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::event::Event;
+use crate::Snapshot;
+
+/// How many events may wait for a lane.
+pub(crate) const MAX_EVENTS: usize = 256;
+
+/// What a lane is to do next.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Deliver what was true at a tick.
+    Export(Arc<Snapshot>),
+    /// Tell of something that happened.
+    Tell(Event),
+    /// The time for which the lane wanted to be woken has come.
+    Wake,
+    /// Deliver the last snapshot, by then, and end.
+    Finish(Arc<Snapshot>, Instant),
+    /// Nobody is going to hand over anything any more.
+    Abandon,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Handover {
+    desk: Mutex<Desk>,
+    /// Something was put on the desk.
+    filled: Condvar,
+    /// The lane has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    snapshot: Option<Arc<Snapshot>>,
+    events: VecDeque<Event>,
+    last: Option<(Arc<Snapshot>, Instant)>,
+    is_abandoned: bool,
+    is_busy: bool,
+    has_ended: bool,
+}
+
+impl Handover {
+    /// Whether no snapshot is dropped for this one. A lane that is busy or has ended does not take it; one that is
+    /// telling of an event gets it instead of the one that lies on the desk.
+    pub(crate) fn offer(&self, snapshot: &Arc<Snapshot>) -> bool {
+        let mut desk = self.desk.lock();
+        if desk.is_busy || desk.has_ended {
+            return false;
+        }
+        let before = desk.snapshot.replace(Arc::clone(snapshot));
+        self.filled.notify_one();
+        before.is_none()
+    }
+
+    /// Whether there was room for the event.
+    pub(crate) fn tell(&self, event: Event) -> bool {
+        let mut desk = self.desk.lock();
+        let takes = desk.events.len() < MAX_EVENTS && !desk.has_ended && desk.last.is_none();
+        if takes {
+            desk.events.push_back(event);
+            self.filled.notify_one();
+        }
+        takes
+    }
+
+    /// Hands over the last snapshot, to be delivered by `deadline` after everything that lies on the desk.
+    pub(crate) fn finish(&self, snapshot: &Arc<Snapshot>, deadline: Instant) {
+        self.desk.lock().last.get_or_insert_with(|| (Arc::clone(snapshot), deadline));
+        self.filled.notify_one();
+    }
+
+    /// Lets the lane end without a last snapshot.
+    pub(crate) fn abandon(&self) {
+        self.desk.lock().is_abandoned = true;
+        self.filled.notify_one();
+    }
+
+    /// Waits for the end of the lane, until `deadline`; whether it came.
+    pub(crate) fn wait_for_end(&self, deadline: Instant) -> bool {
+        let mut desk = self.desk.lock();
+        while !desk.has_ended {
+            if self.ended.wait_until(&mut desk, deadline).timed_out() {
+                return desk.has_ended;
+            }
+        }
+        true
+    }
+
+    /// For the lane: the next task, waiting for one until `wake_at` or for ever. Events come before the snapshot
+    /// that was taken after them.
+    pub(crate) fn next(&self, wake_at: Option<Instant>) -> Task {
+        let mut desk = self.desk.lock();
+        desk.is_busy = false;
+        loop {
+            if let Some(task) = desk.take() {
+                return task;
+            }
+            match wake_at {
+                None => self.filled.wait(&mut desk),
+                Some(at) if self.filled.wait_until(&mut desk, at).timed_out() => {
+                    return desk.take().unwrap_or(Task::Wake);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// For the lane: nothing is taken any more. `settle` is told how many events nobody took, before the end is seen.
+    pub(crate) fn end(&self, settle: impl FnOnce(usize)) {
+        let mut desk = self.desk.lock();
+        settle(std::mem::take(&mut desk.events).len());
+        desk.has_ended = true;
+        self.ended.notify_all();
+    }
+}
+
+impl Desk {
+    fn take(&mut self) -> Option<Task> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(Task::Tell(event));
+        }
+        if let Some(snapshot) = self.snapshot.take() {
+            self.is_busy = true;
+            return Some(Task::Export(snapshot));
+        }
+        if let Some((snapshot, deadline)) = self.last.take() {
+            self.is_busy = true;
+            return Some(Task::Finish(snapshot, deadline));
+        }
+        self.is_abandoned.then_some(Task::Abandon)
+    }
+}

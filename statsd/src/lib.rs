@@ -1,0 +1,3 @@
+//! DogStatsD for barewire: a hand-written encoder, over UDP and Unix sockets.
+
+#![forbid(unsafe_code)]
