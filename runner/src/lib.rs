@@ -41,6 +41,6 @@ pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,
     Threshold, Verdict, Workload, parse_duration,
 };
-pub use profile::Profile;
+pub use profile::{Profile, Wire};
 pub use run::{Run, RunError, Totals};
 pub use target::{Behaviour, Delay, Stall, Target};

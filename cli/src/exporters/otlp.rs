@@ -1,7 +1,7 @@
 //! `--otlp`.
 
 use barewire_otlp_json::Otlp;
-use barewire_runner::Workload;
+use barewire_runner::{Wire, Workload};
 
 use super::{
     flag,
@@ -21,7 +21,7 @@ pub(super) fn open(
         otlp = otlp.header(&header.name, &header.value).map_err(flag("--header"))?;
     }
     for profile in settings.profiles(name) {
-        otlp = otlp.view(profile.view(workload));
+        otlp = otlp.view(profile.view(workload, Wire::Otlp));
     }
     Ok(otlp)
 }

@@ -1,8 +1,7 @@
 //! `--prometheus`.
 
-use barewire::view::Shape;
 use barewire_promtext::PromText;
-use barewire_runner::Workload;
+use barewire_runner::{Wire, Workload};
 
 use super::{
     flag,
@@ -19,7 +18,7 @@ pub(super) fn open(
 ) -> Result<PromText, Failure> {
     let mut page = PromText::bind(addr).map_err(flag("--prometheus"))?;
     for profile in settings.profiles(name) {
-        page = page.view(profile.view(workload).histograms(Shape::Explicit));
+        page = page.view(profile.view(workload, Wire::Prometheus));
     }
     Ok(page)
 }

@@ -9,6 +9,7 @@
 
 mod point;
 mod rule;
+mod sample;
 mod shape;
 mod table;
 
@@ -18,6 +19,7 @@ pub use point::{
     Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Recorded, Scope, Temporality, Value,
 };
 pub use rule::{Rule, Select, Show, Span};
+pub use sample::{Field, FieldValue, SampleRule};
 pub use shape::Shape;
 
 use crate::{

@@ -7,7 +7,7 @@ mod tigrister;
 
 use std::{fmt, str::FromStr};
 
-use ::barewire::view::View;
+use ::barewire::view::{SampleRule, Shape, Temporality, View};
 
 use crate::plan::Workload;
 
@@ -30,6 +30,19 @@ pub enum Profile {
     Tigrister,
 }
 
+/// The wire on which a vocabulary is shown: names and shapes may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wire {
+    /// OTLP.
+    Otlp,
+    /// DogStatsD: counts since the last delivery.
+    Statsd,
+    /// InfluxDB line protocol.
+    Influx,
+    /// Prometheus text.
+    Prometheus,
+}
+
 impl Profile {
     /// All of them.
     pub const ALL: [Profile; 2] = [Profile::Barewire, Profile::Tigrister];
@@ -42,11 +55,24 @@ impl Profile {
         }
     }
 
-    /// The view that shows a run of `workload` by this vocabulary.
-    pub fn view(self, workload: &Workload) -> View {
-        match self {
+    /// The view that shows a run of `workload` by this vocabulary on `wire`.
+    pub fn view(self, workload: &Workload, wire: Wire) -> View {
+        let view = match self {
             Profile::Barewire => barewire::view(),
             Profile::Tigrister => tigrister::view(workload),
+        };
+        match wire {
+            Wire::Otlp => view,
+            Wire::Statsd => view.histograms(Shape::Recorded).temporality(Temporality::Delta),
+            Wire::Influx => view.histograms(Shape::Recorded),
+            Wire::Prometheus => view.histograms(Shape::Explicit),
+        }
+    }
+
+    /// How `wire` tells of each request under this vocabulary; `None` where it does not.
+    pub fn samples(self, wire: Wire) -> Option<SampleRule> {
+        match (self, wire) {
+            (Profile::Barewire | Profile::Tigrister, _) => None,
         }
     }
 }
