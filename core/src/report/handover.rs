@@ -139,3 +139,90 @@ impl Desk {
         self.is_abandoned.then_some(Task::Abandon)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Metric, Registry};
+    use std::{thread, time::Duration};
+
+    fn snapshots() -> [Arc<Snapshot>; 3] {
+        let registry = Registry::new("test");
+        let (hits, mut shard) = (registry.counter(Metric::new("hits")), registry.shard());
+        [(); 3].map(|()| {
+            shard.add(hits, 1);
+            registry.snapshot()
+        })
+    }
+
+    fn shown(task: Task) -> String {
+        match task {
+            Task::Export(snapshot) => format!("export {}", snapshot.counter("hits")),
+            Task::Tell(event) => format!("tell {}", event.name),
+            Task::Wake => "wake".to_owned(),
+            Task::Finish(snapshot, _) => format!("finish {}", snapshot.counter("hits")),
+            Task::Abandon => "abandon".to_owned(),
+        }
+    }
+
+    fn next(handover: &Handover) -> String {
+        shown(handover.next(Some(Instant::now())))
+    }
+
+    #[test]
+    fn a_lane_is_busy_from_a_snapshot_to_the_next_question() {
+        let ([one, two, three], handover) = (snapshots(), Handover::default());
+        assert!(handover.offer(&one));
+        assert_eq!(next(&handover), "export 1");
+        assert!(!handover.offer(&two), "it is at work");
+        assert_eq!(next(&handover), "wake");
+        assert!(handover.offer(&three));
+        assert_eq!(next(&handover), "export 3");
+    }
+
+    #[test]
+    fn a_newer_snapshot_takes_the_place_of_one_that_nobody_took() {
+        let ([one, two, three], handover) = (snapshots(), Handover::default());
+        assert_eq!([&one, &two, &three].map(|snapshot| handover.offer(snapshot)), [true, false, false]);
+        assert_eq!([next(&handover), next(&handover)], ["export 3", "wake"]);
+    }
+
+    #[test]
+    fn events_come_before_the_snapshot_and_both_before_the_end() {
+        let ([one, two, _], handover) = (snapshots(), Handover::default());
+        handover.offer(&one);
+        assert!(handover.tell(Event::new("a", 1)) && handover.tell(Event::new("b", 2)));
+        handover.finish(&two, Instant::now());
+        assert!(!handover.tell(Event::new("late", 3)), "the end has been said");
+        handover.abandon();
+        let tasks = [(); 5].map(|()| next(&handover));
+        assert_eq!(tasks, ["tell a", "tell b", "export 1", "finish 2", "abandon"]);
+    }
+
+    #[test]
+    fn whoever_has_ended_takes_nothing_and_says_what_it_left() {
+        let ([one, ..], handover) = (snapshots(), Handover::default());
+        let fits = (0..MAX_EVENTS + 3).filter(|_| handover.tell(Event::new("a", 1))).count();
+        assert_eq!(fits, MAX_EVENTS);
+        let mut left = 0;
+        handover.end(|waiting| left = waiting);
+        assert_eq!(left, MAX_EVENTS);
+        assert!(!handover.offer(&one) && !handover.tell(Event::new("b", 1)));
+    }
+
+    #[test]
+    fn whoever_waits_is_woken() {
+        let ([one, ..], handover) = (snapshots(), Handover::default());
+        thread::scope(|scope| {
+            let lane = scope.spawn(|| {
+                let task = shown(handover.next(None));
+                handover.end(|_| ());
+                task
+            });
+            handover.offer(&one);
+            assert!(handover.wait_for_end(Instant::now() + Duration::from_secs(60)));
+            assert_eq!(lane.join().unwrap(), "export 1");
+        });
+        assert!(!Handover::default().wait_for_end(Instant::now()));
+    }
+}

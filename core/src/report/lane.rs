@@ -31,6 +31,9 @@ use crate::{
 /// How often a lane looks for samples.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long a receiver that does not take samples is left alone.
+const SAMPLE_PAUSE: Duration = Duration::from_secs(1);
+
 /// How many samples of a thread are handed over at once.
 const SAMPLES_AT_ONCE: usize = 1024;
 
@@ -315,8 +318,10 @@ impl Worker {
         // What a panic leaves is only counted.
         let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
         drop(ended);
-        let (pending, lost) = (self.pending.len(), &self.account.0.events_lost);
-        self.handover.end(|waiting| _ = lost.fetch_add((pending + waiting) as u64, Relaxed));
+        let Ledger { events_lost, samples_lost, .. } = &*self.account.0;
+        samples_lost.fetch_add(self.tap.as_mut().map_or(0, Tap::abandon), Relaxed);
+        let pending = self.pending.len();
+        self.handover.end(|waiting| _ = events_lost.fetch_add((pending + waiting) as u64, Relaxed));
     }
 
     fn serve(&mut self) -> Result<(), Panicked> {
@@ -336,11 +341,13 @@ impl Worker {
         }
     }
 
+    /// The counts come first: they have everything.
     fn finish(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<(), Panicked> {
-        while self.carry_samples(deadline)? && Instant::now() < deadline {}
         let delivered = self.export(snapshot, deadline)?;
         self.account.0.complete.store(delivered, Release);
-        self.tell_pending(deadline)
+        self.tell_pending(deadline)?;
+        while Instant::now() < deadline && self.carry_samples(deadline)? {}
+        Ok(())
     }
 
     /// Whether it was delivered.
@@ -404,8 +411,13 @@ impl Worker {
         };
         ledger.samples.fetch_add(carried, Relaxed);
         ledger.samples_lost.fetch_add(lost, Relaxed);
-        // At once where there may be more; events and snapshots that came meanwhile have their turn first.
-        tap.look_at = Instant::now() + if count < SAMPLES_AT_ONCE { SAMPLE_INTERVAL } else { Duration::ZERO };
+        tap.look_at = Instant::now()
+            + match &outcome {
+                Ok(Err(_)) => SAMPLE_PAUSE,
+                // At once where there may be more; events and snapshots that came meanwhile have their turn first.
+                _ if count >= SAMPLES_AT_ONCE => Duration::ZERO,
+                _ => SAMPLE_INTERVAL,
+            };
         match outcome {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => self.account.note(&error),
@@ -466,6 +478,17 @@ impl Tap {
             self.series = self.registry.sampled();
         }
         lost
+    }
+
+    /// Throws away what is left, and says how much that was.
+    fn abandon(&mut self) -> u64 {
+        let mut lost = 0;
+        loop {
+            lost += self.read() + self.samples.len() as u64;
+            if self.samples.is_empty() {
+                return lost;
+            }
+        }
     }
 
     fn samples(&self) -> Samples<'_> {
