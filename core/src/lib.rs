@@ -83,8 +83,11 @@
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(all(test, loom))]
+mod models;
 mod record;
 mod report;
+mod sync;
 pub mod view;
 pub mod wire;
 

@@ -15,15 +15,15 @@
 //! adds up differences, modulo 2^32, into 64 bits. A writer that has made [`LAP`] records asks for a reading
 //! itself, so a difference never exceeds 32 bits, however seldom the sampler comes by.
 
-use std::sync::{
+use super::{buckets::bucket_of, metric::Precision};
+use crate::sync::{
     OnceLock,
     atomic::{
         AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
+    zeros,
 };
-
-use super::{buckets::bucket_of, metric::Precision};
 
 /// After how many records in one cell its writer has it read: half of what a bucket can tell apart.
 pub(crate) const LAP: u64 = 1 << 31;
@@ -88,13 +88,10 @@ impl Cell {
         if count.is_multiple_of(LAP) { Recorded::Lap } else { Recorded::Done }
     }
 
-    /// Gives the cell its buckets. The pages behind them are mapped when they are first written.
+    /// Gives the cell its buckets.
     #[cold]
     pub(crate) fn prepare(&self, precision: Precision) {
-        self.buckets.get_or_init(|| Buckets {
-            power: precision.power(),
-            counts: bytemuck::zeroed_slice_box(precision.buckets()),
-        });
+        self.buckets.get_or_init(|| Buckets { power: precision.power(), counts: zeros(precision.buckets()) });
     }
 
     /// How often the cell was recorded to; whatever belongs to that many records is visible after this.

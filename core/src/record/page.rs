@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// `N` entries that one thread writes. Padded, so that no other thread writes to the same cache lines.
 pub(crate) type Page<T, const N: usize> = CachePadded<[T; N]>;

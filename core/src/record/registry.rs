@@ -7,8 +7,6 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use parking_lot::{Mutex, MutexGuard};
-
 use super::{
     metric::{Label, LabelValue, Metric, Precision, Unit},
     sample::{Hub, Reader, SampleSeries},
@@ -16,6 +14,7 @@ use super::{
     shard::{Counter, Gauge, Histogram, Room, Shard},
     snapshot::{Series, Slot, Snapshot},
 };
+use crate::sync::{Mutex, MutexGuard};
 
 /// What the series past the budget are called, and the value of each of their labels.
 pub const OVERFLOW: &str = "_other";

@@ -10,19 +10,19 @@
 //! The thread never looks at its readers, so there may be any number of them, and a slow one costs itself alone. Every
 //! word is an atomic: a slot that is read while it is written is a mixture, which `begun` tells, and not a data race.
 
-use std::sync::{
-    Arc, Weak,
+use std::sync::{Arc, Weak};
+
+use crossbeam_utils::CachePadded;
+
+use super::metric::Metric;
+use crate::sync::{
+    Mutex,
     atomic::{
         AtomicBool, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
         fence,
     },
 };
-
-use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
-
-use super::metric::Metric;
 
 /// What a sample belongs to: a name and labels, registered by
 /// [`Registry::sample_series`](crate::Registry::sample_series).
@@ -87,7 +87,7 @@ type Words = [u64; WORDS];
 const COUNTED: u64 = 1 << 32;
 
 impl Sample {
-    fn to_words(self) -> Words {
+    pub(crate) fn to_words(self) -> Words {
         let TraceContext { trace_id, span_id } =
             self.trace.unwrap_or(TraceContext { trace_id: 0, span_id: 0 });
         let head = u64::from(self.series.0) | if self.counted { COUNTED } else { 0 };
@@ -111,10 +111,10 @@ impl Sample {
     }
 }
 
-/// The samples of one thread, the latest `capacity` of them. One thread writes, any number read.
+/// The samples of one thread as `N` words each, the latest `capacity` of them. One thread writes, any number read.
 #[derive(Debug)]
-pub(crate) struct Ring {
-    slots: Box<[[AtomicU64; WORDS]]>,
+pub(crate) struct Ring<const N: usize = WORDS> {
+    slots: Box<[[AtomicU64; N]]>,
     /// How many samples were begun to be written.
     begun: CachePadded<AtomicU64>,
     /// How many samples are whole.
@@ -123,12 +123,12 @@ pub(crate) struct Ring {
     finished: AtomicBool,
 }
 
-impl Ring {
+impl<const N: usize> Ring<N> {
     /// With room for `capacity` samples, rounded up to a power of two.
     pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1).next_power_of_two();
         Ring {
-            slots: (0..capacity).map(|_| Default::default()).collect(),
+            slots: (0..capacity).map(|_| std::array::from_fn(|_| AtomicU64::new(0))).collect(),
             begun: CachePadded::new(AtomicU64::new(0)),
             written: AtomicU64::new(0),
             finished: AtomicBool::new(false),
@@ -137,12 +137,12 @@ impl Ring {
 
     /// Writes over the oldest sample where there is no room. For the one thread that writes.
     #[inline]
-    pub(crate) fn push(&self, sample: Sample) {
+    pub(crate) fn push(&self, words: [u64; N]) {
         let at = self.written.load(Relaxed);
         self.begun.store(at + 1, Relaxed);
         // Whoever sees a word of this sample sees that it was begun.
         fence(Release);
-        for (slot, word) in self.slot(at).iter().zip(sample.to_words()) {
+        for (slot, word) in self.slot(at).iter().zip(words) {
             slot.store(word, Relaxed);
         }
         self.written.store(at + 1, Release);
@@ -154,29 +154,31 @@ impl Ring {
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "a remainder of the number of slots")]
-    fn slot(&self, at: u64) -> &[AtomicU64; WORDS] {
+    fn slot(&self, at: u64) -> &[AtomicU64; N] {
         &self.slots[(at & (self.slots.len() as u64 - 1)) as usize]
     }
 }
 
 /// One reader's place in one ring.
 #[derive(Debug)]
-struct Cursor {
-    ring: Arc<Ring>,
+pub(crate) struct Cursor<const N: usize = WORDS> {
+    ring: Arc<Ring<N>>,
     next: u64,
 }
 
-impl Cursor {
-    /// Appends up to `limit` samples to `out`; returns how many were written over before they could be read.
-    fn read(&mut self, limit: usize, out: &mut Vec<Sample>) -> u64 {
+impl<const N: usize> Cursor<N> {
+    pub(crate) fn new(ring: Arc<Ring<N>>) -> Self {
+        Cursor { ring, next: 0 }
+    }
+
+    /// Appends up to `limit` samples to `out`, read by `of`; returns how many were written over before they could be
+    /// read.
+    pub(crate) fn read<T>(&mut self, limit: usize, out: &mut Vec<T>, of: impl Fn([u64; N]) -> T) -> u64 {
         let (ring, from, capacity) = (&*self.ring, out.len(), self.ring.slots.len() as u64);
         let written = ring.written.load(Acquire);
         let first = self.next.max(written.saturating_sub(capacity));
         let end = written.min(first.saturating_add(limit as u64));
-        out.extend(
-            (first..end)
-                .map(|at| Sample::from_words(std::array::from_fn(|word| ring.slot(at)[word].load(Relaxed)))),
-        );
+        out.extend((first..end).map(|at| of(std::array::from_fn(|word| ring.slot(at)[word].load(Relaxed)))));
         // Whoever wrote a word that was read above had begun by what is read below.
         fence(Acquire);
         let whole_from = ring.begun.load(Relaxed).saturating_sub(capacity).clamp(first, end);
@@ -187,7 +189,7 @@ impl Cursor {
     }
 
     /// Whether there is and will be nothing more.
-    fn is_exhausted(&self) -> bool {
+    pub(crate) fn is_exhausted(&self) -> bool {
         self.ring.finished.load(Acquire) && self.ring.written.load(Relaxed) == self.next
     }
 }
@@ -244,8 +246,8 @@ impl Reader {
     /// Appends what is there to `out`, up to `limit` samples a thread; returns how many were written over before they
     /// could be read.
     pub(crate) fn read(&mut self, limit: usize, out: &mut Vec<Sample>) -> u64 {
-        self.cursors.extend(self.inbox.lock().drain(..).map(|ring| Cursor { ring, next: 0 }));
-        let lost = self.cursors.iter_mut().map(|cursor| cursor.read(limit, out)).sum();
+        self.cursors.extend(self.inbox.lock().drain(..).map(Cursor::new));
+        let lost = self.cursors.iter_mut().map(|cursor| cursor.read(limit, out, Sample::from_words)).sum();
         self.cursors.retain(|cursor| !cursor.is_exhausted());
         lost
     }
@@ -281,7 +283,7 @@ mod tests {
             let (mut written, mut expected) = (0, 0);
             for (writes, limit) in rounds {
                 for _ in 0..writes {
-                    ring.push(sample(written));
+                    ring.push(sample(written).to_words());
                     written += 1;
                 }
                 let mut read = Vec::new();
@@ -300,9 +302,9 @@ mod tests {
         let mut hub = Hub::default();
         hub.keep(4);
         let ring = hub.ring().unwrap();
-        ring.push(sample(1));
+        ring.push(sample(1).to_words());
         let mut reader = hub.reader();
-        ring.push(sample(2));
+        ring.push(sample(2).to_words());
         ring.finish();
         drop(ring);
         let mut read = Vec::new();

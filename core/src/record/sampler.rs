@@ -4,13 +4,7 @@
 //! moved is read from its smallest to its largest bucket, and the differences are added to the total. A snapshot
 //! shares, by reference, the distributions that did not move since the one before.
 
-use std::sync::{
-    Arc,
-    atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed},
-    },
-};
+use std::sync::Arc;
 
 use super::{
     buckets::{HIGHEST, bucket_of},
@@ -20,6 +14,10 @@ use super::{
     page::{Mailbox, Page},
     shard::{CELLS, GaugeCell, NUMBERS, Room},
     snapshot::Snapshot,
+};
+use crate::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed},
 };
 
 /// Everything counted so far, and what is needed to count on.

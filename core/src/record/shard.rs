@@ -1,22 +1,16 @@
 //! What one thread counts, and the handles by which it counts.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Relaxed, Release},
-        },
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     histogram::{Cell, Recorded},
     page::{Mailbox, Pages},
     registry::Registry,
     sample::{Ring, Sample},
+};
+use crate::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, Release},
 };
 
 /// A counter of a [`Registry`]: a number to pass to [`Shard::add`].
@@ -113,7 +107,7 @@ impl Shard {
     #[inline]
     pub fn sample(&mut self, sample: Sample) {
         if let Some(ring) = &self.samples {
-            ring.push(sample);
+            ring.push(sample.to_words());
         }
     }
 

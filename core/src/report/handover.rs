@@ -6,10 +6,11 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::event::Event;
-use crate::Snapshot;
+use crate::{
+    Snapshot,
+    sync::{Condvar, Mutex},
+};
 
 /// How many events may wait for a lane.
 pub(crate) const MAX_EVENTS: usize = 256;

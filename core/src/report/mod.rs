@@ -12,7 +12,7 @@
 
 pub(crate) mod event;
 pub(crate) mod exporter;
-mod handover;
+pub(crate) mod handover;
 mod lane;
 mod reporter;
 mod schedule;
