@@ -16,6 +16,7 @@ use std::{
 use barewire::{
     Counter, Delivered, ExportError, Exporter, Metric, Registry, Shard, Snapshot,
     view::{Rule, Temporality, View},
+    wire::post::Auth,
 };
 use barewire_otlp_json::{Encoder, Otlp};
 
@@ -378,6 +379,42 @@ fn headers_are_sent_once_and_the_bodys_own_are_refused() {
     }
 }
 
+#[test]
+fn credentials_come_by_the_url_or_as_a_value_and_are_sent() {
+    for open in
+        [(|url| Otlp::http(&url.replace("://", "://me:s%65cret@")).unwrap()) as fn(&str) -> Otlp, |url| {
+            Otlp::http(url).unwrap().auth(Auth::basic("me", "secret").unwrap()).unwrap()
+        }]
+    {
+        let server = Server::answering([OK]);
+        let mut otlp = open(&server.url);
+        otlp.export(&Shop::open().after(1), soon()).unwrap();
+        let head = server.request().head;
+        assert!(head.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nHost: {}\r\n", host(&server))), "{head}");
+        assert!(!format!("{otlp:?}").contains("secret"), "{otlp:?}");
+    }
+    let auth = || Auth::bearer("secret").unwrap();
+    let error = Otlp::http("http://me:secret@h").unwrap().auth(auth()).unwrap_err().to_string();
+    assert!(error.starts_with("otlp: the authorization is given twice"), "{error}");
+    let error = Otlp::stdout().auth(auth()).unwrap_err().to_string();
+    let expected = "otlp: an authorization has no meaning for a file: leave it out, or send to a url";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn what_a_receiver_says_is_told_in_one_clean_line_without_secrets() {
+    let body = r#"{"partialSuccess":{"errorMessage":" slow\u0007 down, secret \nplease"}}"#;
+    let warned = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let refused = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nno secret";
+    let server = Server::answering([&*warned.leak(), refused]);
+    let mut otlp = Otlp::http(&server.url).unwrap().auth(Auth::bearer("secret").unwrap()).unwrap();
+    otlp.export(&Shop::open().after(1), soon()).unwrap();
+    assert_eq!(otlp.warning(), Some("slow  down, ***"));
+    let error = otlp.export(&Shop::open().after(1), soon()).unwrap_err();
+    assert_eq!(error, failed(format!("{} answered 401: no ***", host(&server))));
+}
+
 #[cfg(feature = "gzip")]
 #[test]
 fn a_compressed_request_says_so_and_unpacks_to_the_same() {
@@ -415,7 +452,6 @@ fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
     for (destination, expected) in [
         ("127.0.0.1:4318", "otlp destination: '127.0.0.1:4318': the url has to begin with http:// or https://".to_owned()),
         ("http://h/a b", "otlp destination: 'http://h/a b': the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
-        ("https://h", "otlp destination: h:443: https is not supported yet: use http".to_owned()),
         ("file:", "otlp destination: 'file:' has no path: write it as file:PATH".to_owned()),
         (
             &format!("file:{}", nowhere.display()),
@@ -432,6 +468,14 @@ fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
         error.to_string(),
         "otlp: header 'a' has no meaning for a file: leave it out, or send to a url"
     );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn https_without_its_feature_is_refused() {
+    let error = Otlp::http("https://h").unwrap_err().to_string();
+    let expected = "h:443: https needs the feature 'tls', which is off: turn it on, or use http";
+    assert_eq!(error, format!("otlp destination: {expected}"));
 }
 
 #[test]
