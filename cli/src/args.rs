@@ -62,6 +62,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) prometheus: Vec<String>,
 
+    /// Stream DogStatsD to a Datadog Agent, by UDP, over a Unix stream (unix) or in Unix datagrams (unixgram); repeatable
+    #[arg(long, value_name = "udp://HOST:PORT|unix:PATH|unixgram:PATH")]
+    pub(crate) statsd: Vec<String>,
+
     /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
     #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
     // Not parsed here: an error would repeat it, and it may be a secret.

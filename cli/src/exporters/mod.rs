@@ -3,6 +3,7 @@
 mod otlp;
 mod prometheus;
 mod settings;
+mod statsd;
 
 use std::net::SocketAddr;
 
@@ -14,9 +15,10 @@ use settings::{Name, Settings};
 
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
+const STATSD: &str = "statsd";
 
 /// The kinds of exporters, each called like its flag.
-const KINDS: [&str; 2] = [OTLP, PROMETHEUS];
+const KINDS: [&str; 3] = [OTLP, PROMETHEUS, STATSD];
 
 /// The kinds of exporters that send headers.
 const SENDS_HEADERS: [&str; 1] = [OTLP];
@@ -67,6 +69,7 @@ impl Exporters {
                 self.pages.push(page.local_addr());
                 Box::new(page)
             }
+            STATSD => Box::new(statsd::open(destination, name, settings, workload)?),
             _ => {
                 self.stdout |= destination == "-";
                 Box::new(otlp::open(destination, name, settings, workload)?)
@@ -80,7 +83,7 @@ impl Exporters {
 /// Every exporter that flags ask for, and its destination.
 fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
     let mut asked = Vec::new();
-    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus)] {
+    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus), (STATSD, &args.statsd)] {
         let named = destinations.iter().enumerate();
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
     }

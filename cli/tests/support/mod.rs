@@ -5,10 +5,12 @@
 // Every file of tests compiles this module anew and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+mod agent;
 mod barewire;
 mod collector;
 mod exposition;
 mod http;
+mod intake;
 mod nginx;
 pub(crate) mod otlp;
 mod process;
@@ -19,10 +21,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use agent::Agent;
 pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
 pub(crate) use http::{Answer, http_get, http_post};
+pub(crate) use intake::{Intake, Series, Sketch};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;

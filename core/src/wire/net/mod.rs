@@ -1,9 +1,11 @@
-//! A blocking HTTP client whose exchanges end at a deadline, whatever the network does.
+//! A blocking HTTP client whose exchanges end at a deadline, whatever the network does, and a socket for datagrams that
+//! waits for nobody.
 //!
 //! One client speaks to one URL over one connection at a time, which it keeps. It follows no redirect, knows
 //! no proxy and decodes no content coding. It waits for nothing beyond the deadline: not for a resolver, not
 //! for a peer that takes or gives one byte a second.
 
+mod datagram;
 mod error;
 mod input;
 mod resolve;
@@ -25,7 +27,10 @@ use std::{
 use self::tls::Secure;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
+#[cfg(unix)]
+pub use self::datagram::check_unix_path;
 pub use self::{
+    datagram::{DatagramSocket, Fate},
     error::{NetError, NetErrorKind, Stage},
     retry_after::MAX_RETRY_AFTER,
 };
