@@ -1,5 +1,6 @@
 //! From flags to exporters: one file for each kind, one place for what flags say of them.
 
+mod influx;
 mod otlp;
 mod prometheus;
 mod settings;
@@ -12,14 +13,15 @@ use barewire_runner::Workload;
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
 
+const INFLUX: &str = "influx";
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
 
 /// The kinds of exporters, each called like its flag.
-const KINDS: [&str; 2] = [OTLP, PROMETHEUS];
+const KINDS: [&str; 3] = [OTLP, INFLUX, PROMETHEUS];
 
 /// The kinds of exporters that send headers.
-const SENDS_HEADERS: [&str; 1] = [OTLP];
+const SENDS_HEADERS: [&str; 2] = [OTLP, INFLUX];
 
 /// Where a page is when nobody says what to do with the figures.
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -67,6 +69,7 @@ impl Exporters {
                 self.pages.push(page.local_addr());
                 Box::new(page)
             }
+            INFLUX => Box::new(influx::open(destination, name, settings, workload)?),
             _ => {
                 self.stdout |= destination == "-";
                 Box::new(otlp::open(destination, name, settings, workload)?)
@@ -80,7 +83,7 @@ impl Exporters {
 /// Every exporter that flags ask for, and its destination.
 fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
     let mut asked = Vec::new();
-    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus)] {
+    for (kind, destinations) in [(OTLP, &args.otlp), (INFLUX, &args.influx), (PROMETHEUS, &args.prometheus)] {
         let named = destinations.iter().enumerate();
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
     }
