@@ -142,7 +142,7 @@ impl Child {
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
-    /// Whether this program, or one that it started, listens on the TCP port.
+    /// Whether this program, or one that it started, listens on the TCP port or takes datagrams on the UDP port.
     pub(crate) fn owns(&self, port: u16) -> bool {
         let sockets = listening_sockets(port);
         members(self.pid()).iter().flat_map(|pid| open_files(*pid)).any(|file| sockets.contains(&file))
@@ -191,16 +191,18 @@ pub(crate) fn serve<const N: usize>(
     panic!("five servers in a row lost their port to somebody else");
 }
 
-/// The listening sockets of a port, named as `/proc/PID/fd` names them.
+/// The sockets that listen on a TCP port, or take datagrams on a UDP port, named as `/proc/PID/fd` names them.
 fn listening_sockets(port: u16) -> Vec<PathBuf> {
-    const LISTEN: &str = "0A";
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    /// Of each table, the state of a socket without a peer.
+    const TABLES: [(&str, &str); 4] = [("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")];
     let suffix = format!(":{port:04X}");
-    let rows =
-        tables.iter().flat_map(|table| table.lines()).map(|row| row.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.len() > 9 && row[1].ends_with(&suffix) && row[3] == LISTEN)
-        .map(|row| PathBuf::from(format!("socket:[{}]", row[9])))
-        .collect()
+    let sockets = TABLES.iter().flat_map(|(table, state)| {
+        let rows = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+        let rows: Vec<Vec<_>> =
+            rows.lines().map(|row| row.split_whitespace().map(str::to_owned).collect()).collect();
+        rows.into_iter().filter(|row| row.len() > 9 && row[1].ends_with(&suffix) && row[3] == *state)
+    });
+    sockets.map(|row| PathBuf::from(format!("socket:[{}]", row[9]))).collect()
 }
 
 fn open_files(pid: Pid) -> Vec<PathBuf> {
