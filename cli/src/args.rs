@@ -57,6 +57,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "URL|file:PATH|-")]
     pub(crate) otlp: Vec<String>,
 
+    /// Send InfluxDB line protocol by UDP, or to the write API of version 1 (/write?db=…), 2
+    /// (/api/v2/write?org=…&bucket=…) or 3 (/api/v3/write_lp?db=…); repeatable
+    #[arg(long, value_name = "udp://HOST:PORT|URL")]
+    pub(crate) influx: Vec<String>,
+
     /// Serve a Prometheus page at http://ADDR/metrics; a port alone is one of loopback, port 0 any free one; repeatable
     /// [default: 127.0.0.1:0 where no exporter is given]
     #[arg(long, value_name = "ADDR")]

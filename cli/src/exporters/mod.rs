@@ -1,5 +1,6 @@
 //! From flags to exporters: one file for each kind, one place for what flags say of them.
 
+mod influx;
 mod otlp;
 mod prometheus;
 mod settings;
@@ -13,15 +14,16 @@ use barewire_runner::Workload;
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
 
+const INFLUX: &str = "influx";
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
 const STATSD: &str = "statsd";
 
 /// The kinds of exporters, each called like its flag.
-const KINDS: [&str; 3] = [OTLP, PROMETHEUS, STATSD];
+const KINDS: [&str; 4] = [OTLP, STATSD, INFLUX, PROMETHEUS];
 
 /// The kinds of exporters that send headers.
-const SENDS_HEADERS: [&str; 1] = [OTLP];
+const SENDS_HEADERS: [&str; 2] = [OTLP, INFLUX];
 
 /// Where a page is when nobody says what to do with the figures.
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -70,6 +72,7 @@ impl Exporters {
                 Box::new(page)
             }
             STATSD => Box::new(statsd::open(destination, name, settings, workload)?),
+            INFLUX => Box::new(influx::open(destination, name, settings, workload)?),
             _ => {
                 self.stdout |= destination == "-";
                 Box::new(otlp::open(destination, name, settings, workload)?)
@@ -83,7 +86,9 @@ impl Exporters {
 /// Every exporter that flags ask for, and its destination.
 fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
     let mut asked = Vec::new();
-    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus), (STATSD, &args.statsd)] {
+    let flags =
+        [(OTLP, &args.otlp), (STATSD, &args.statsd), (INFLUX, &args.influx), (PROMETHEUS, &args.prometheus)];
+    for (kind, destinations) in flags {
         let named = destinations.iter().enumerate();
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
     }

@@ -1,8 +1,7 @@
 //! Prometheus: scrapes once a second, answers queries.
 
-use super::{Child, http_get, program, serve};
+use super::{Child, http_get, percent_encoded, program, serve};
 use serde_json::Value;
-use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
@@ -80,11 +79,4 @@ fn config(scrape_targets: &[SocketAddr]) -> String {
          scrape_configs: [ {{ job_name: test, static_configs: [ {{ targets: [{}] }} ] }} ]\n",
         targets.join(", ")
     )
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        write!(out, "%{byte:02X}").expect("a String takes all");
-        out
-    })
 }
