@@ -22,6 +22,7 @@
 mod clock;
 mod conn;
 mod deadline;
+mod ending;
 mod figures;
 mod meter;
 mod name;
@@ -31,8 +32,10 @@ mod plan;
 mod profile;
 mod rng;
 mod run;
+mod sampling;
 mod source;
 mod target;
+mod trace;
 mod worker;
 
 pub use figures::Figures;
@@ -43,4 +46,5 @@ pub use plan::{
 };
 pub use profile::{Profile, Wire};
 pub use run::{Run, RunError, Totals};
+pub use sampling::Sampling;
 pub use target::{Behaviour, Delay, Stall, Target};

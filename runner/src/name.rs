@@ -6,6 +6,12 @@ pub(crate) const METHOD: &str = "http.request.method";
 pub(crate) const STATUS_CODE: &str = "http.response.status_code";
 pub(crate) const ERROR_TYPE: &str = "error.type";
 pub(crate) const OUTCOME: &str = "outcome";
+pub(crate) const URL: &str = "url.full";
+pub(crate) const SERVER_ADDRESS: &str = "server.address";
+pub(crate) const SERVER_PORT: &str = "server.port";
+
+/// What samples of requests are called.
+pub(crate) const REQUEST: &str = "http.client.request";
 
 pub(crate) const DURATION: &str = "http.client.request.duration";
 pub(crate) const REQUEST_SIZE: &str = "http.client.request.body.size";
