@@ -24,6 +24,7 @@ mod conn;
 mod deadline;
 mod ending;
 mod figures;
+mod lifecycle;
 mod meter;
 mod name;
 mod outcome;
@@ -34,11 +35,13 @@ mod rng;
 mod run;
 mod sampling;
 mod source;
+mod system;
 mod target;
 mod trace;
 mod worker;
 
 pub use figures::Figures;
+pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use outcome::Failure;
 pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,
@@ -47,4 +50,5 @@ pub use plan::{
 pub use profile::{Profile, Wire};
 pub use run::{Run, RunError, Totals};
 pub use sampling::Sampling;
+pub use system::{CpuUse, SystemUsage};
 pub use target::{Behaviour, Delay, Stall, Target};
