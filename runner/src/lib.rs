@@ -23,6 +23,7 @@ mod clock;
 mod conn;
 mod deadline;
 mod figures;
+mod log;
 mod meter;
 mod name;
 mod outcome;
@@ -36,6 +37,7 @@ mod target;
 mod worker;
 
 pub use figures::Figures;
+pub use log::{JsonLog, Origin};
 pub use outcome::Failure;
 pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,

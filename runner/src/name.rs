@@ -22,3 +22,13 @@ pub(crate) const IN_FLIGHT: &str = "load_test.requests.in_flight";
 pub(crate) const TARGET_RATE: &str = "load_test.target_rate";
 pub(crate) const ITERATIONS: &str = "load_test.iterations";
 pub(crate) const ITERATIONS_DROPPED: &str = "load_test.iterations.dropped";
+pub(crate) const PHASE: &str = "load_test.phase";
+pub(crate) const PHASE_LABEL: &str = "phase";
+pub(crate) const ELAPSED: &str = "load_test.elapsed";
+pub(crate) const EVENTS: &str = "load_test.events";
+pub(crate) const EVENT_LABEL: &str = "event";
+
+pub(crate) const PROCESS_CPU: &str = "process.cpu.utilization";
+pub(crate) const PROCESS_MEMORY: &str = "process.memory.usage";
+pub(crate) const NETWORK_IO: &str = "system.network.io";
+pub(crate) const NETWORK_DIRECTION: &str = "network.io.direction";
