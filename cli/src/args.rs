@@ -62,6 +62,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) prometheus: Vec<String>,
 
+    /// Write what happens and the figures of every tick as JSON, one document a line in Locust Telemetry's shape, to
+    /// stdout or to a file; repeatable
+    #[arg(long, value_name = "json[:PATH]")]
+    pub(crate) log: Vec<String>,
+
     /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
     #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
     // Not parsed here: an error would repeat it, and it may be a secret.
@@ -71,8 +76,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
     pub(crate) interval: Duration,
 
-    /// The names under which the run is shown: barewire or tigrister; for one exporter only as in otlp=tigrister;
-    /// repeatable [default: barewire]
+    /// The names under which the run is shown: barewire, tigrister, loaddensity, loadpilot or locust-telemetry; for one
+    /// exporter only as in otlp=tigrister; repeatable [default: barewire]
     #[arg(long, value_name = "[EXPORTER=]NAME")]
     pub(crate) profile: Vec<ExporterProfile>,
 

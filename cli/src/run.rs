@@ -14,7 +14,7 @@ use std::{
 };
 
 use barewire::{Registry, Reporter, Reporting};
-use barewire_runner::{Behaviour, Figures, Plan, Run, RunError, Target, Workload};
+use barewire_runner::{Behaviour, Figures, Origin, Plan, Run, RunError, Target, Workload};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
@@ -34,11 +34,11 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
-    let exporters = Exporters::open(args, &workload)?;
-    args.results.as_deref().map_or(Ok(()), claim)?;
-    let interrupt = Interrupt::listen()?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
+    let exporters = Exporters::open(args, &workload, &Origin::new(run_id.as_str(), workload.name()))?;
+    args.results.as_deref().map_or(Ok(()), claim)?;
+    let interrupt = Interrupt::listen()?;
     let mut load = Run::start(&workload, &registry)?;
 
     let console = Console { quiet: args.quiet, stdout: !exporters.stdout };

@@ -1,5 +1,6 @@
 //! From flags to exporters: one file for each kind, one place for what flags say of them.
 
+mod log;
 mod otlp;
 mod prometheus;
 mod settings;
@@ -7,15 +8,16 @@ mod settings;
 use std::net::SocketAddr;
 
 use barewire::{Error, Exporter, wire::http::Url};
-use barewire_runner::Workload;
+use barewire_runner::{Origin, Workload};
 
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
 
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
+const LOG: &str = "log";
 
-/// The kinds of exporters, each called like its flag.
+/// The kinds of exporters that have profiles, each called like its flag.
 const KINDS: [&str; 2] = [OTLP, PROMETHEUS];
 
 /// The kinds of exporters that send headers.
@@ -34,8 +36,9 @@ pub(crate) struct Exporters {
 }
 
 impl Exporters {
-    /// Opens everything that was asked for; a Prometheus page where nothing was.
-    pub(crate) fn open(args: &RunArgs, workload: &Workload) -> Result<Self, Failure> {
+    /// Opens everything that was asked for, of a run of `workload` called `origin`; a Prometheus page where nothing
+    /// was.
+    pub(crate) fn open(args: &RunArgs, workload: &Workload, origin: &Origin) -> Result<Self, Failure> {
         let mut asked = asked(args);
         if asked.is_empty() {
             asked.push((Name::new(PROMETHEUS, 0), ANY_PORT));
@@ -49,7 +52,13 @@ impl Exporters {
                 let (kind, shown) = (name.kind(), Url::redact(destination));
                 return Err(Failure::Usage(format!("--{kind}: {shown} is given twice: leave one out")));
             }
-            exporters.add(name, destination, &settings, workload)?;
+            if is_stdout(name, destination) && std::mem::replace(&mut exporters.stdout, true) {
+                return Err(Failure::Usage(format!(
+                    "--{}: '{destination}' is standard output, and another exporter has it: name a file",
+                    name.kind()
+                )));
+            }
+            exporters.add(name, destination, &settings, workload, origin)?;
         }
         Ok(exporters)
     }
@@ -60,6 +69,7 @@ impl Exporters {
         destination: &str,
         settings: &Settings,
         workload: &Workload,
+        origin: &Origin,
     ) -> Result<(), Failure> {
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
@@ -67,10 +77,8 @@ impl Exporters {
                 self.pages.push(page.local_addr());
                 Box::new(page)
             }
-            _ => {
-                self.stdout |= destination == "-";
-                Box::new(otlp::open(destination, name, settings, workload)?)
-            }
+            LOG => Box::new(log::open(destination, origin)?),
+            _ => Box::new(otlp::open(destination, name, settings, workload)?),
         };
         self.list.push(exporter);
         Ok(())
@@ -80,11 +88,15 @@ impl Exporters {
 /// Every exporter that flags ask for, and its destination.
 fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
     let mut asked = Vec::new();
-    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus)] {
+    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus), (LOG, &args.log)] {
         let named = destinations.iter().enumerate();
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
     }
     asked
+}
+
+fn is_stdout(name: &Name, destination: &str) -> bool {
+    destination == if name.kind() == LOG { log::STDOUT } else { "-" }
 }
 
 /// Names the flag that an error comes from.
