@@ -16,7 +16,7 @@ use barewire::{Registry, Shard, wire::http::Url};
 use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::{clock::now_ns, meter::resting, plan::Workload, worker::Worker};
+use crate::{clock::now_ns, meter::resting, plan::Workload, sampling::Sampling, worker::Worker};
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
 const FILES_PER_THREAD: u64 = 3;
@@ -74,15 +74,34 @@ impl Run {
     /// # Errors
     /// [`RunError`]. Nothing of HTTP has been sent by then.
     pub fn start(workload: &Workload, registry: &Registry) -> Result<Self, RunError> {
+        Run::start_with(workload, registry, Sampling::default())
+    }
+
+    /// The same, with requests that exporters are shown one by one: samples called `http.client.request`, with the
+    /// labels of the metrics of the same request, and its URL without the query.
+    ///
+    /// From then on every shard of `registry` keeps samples.
+    ///
+    /// # Errors
+    /// As for [`Run::start`].
+    pub fn start_with(
+        workload: &Workload,
+        registry: &Registry,
+        sampling: Sampling,
+    ) -> Result<Self, RunError> {
         allow_files(workload)?;
         let addr = reach(&workload.target, Duration::from_nanos(workload.timeout_ns))?;
         let workload = Arc::new(workload.clone());
         let stop_ns = Arc::new(AtomicU64::new(u64::MAX));
-        let worker = |thread| Worker::new(&workload, thread, addr, registry, &stop_ns);
+        // Before samples are kept: it has none.
+        let _resting = resting(registry, &workload);
+        if !sampling.is_off() {
+            registry.keep_samples(sampling.capacity());
+        }
+        let worker = |thread| Worker::new(&workload, thread, addr, registry, sampling, &stop_ns);
         let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
         let wakers = workers.iter().map(Worker::waker).collect();
         let start_ns = now_ns();
-        let _resting = resting(registry, &workload);
         let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns, _resting };
         for (at, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("load {at}"));

@@ -22,6 +22,7 @@ use std::{
 
 use barewire::{Delivered, Event, ExportError, Exporter, Snapshot, view::View, wire::lines::Lines};
 
+use crate::{name, profile::locust_telemetry};
 use record::Records;
 
 /// Writes what happens in a run, and its figures every tick, as JSON lines.
@@ -69,7 +70,7 @@ impl Origin {
             run_id: run_id.into(),
             testplan: testplan.into(),
             source: "barewire".to_owned(),
-            source_id: crate::profile::locust_telemetry::SOURCE_ID.to_owned(),
+            source_id: locust_telemetry::SOURCE_ID.to_owned(),
         }
     }
 }
@@ -115,7 +116,7 @@ impl JsonLog {
 
 /// Whether everything has been counted.
 fn is_over(snapshot: &Snapshot) -> bool {
-    let status = snapshot.resource().iter().find(|label| label.key == "load_test.status");
+    let status = snapshot.resource().iter().find(|label| label.key == name::STATUS);
     status.is_some_and(|label| label.value.to_text() != "running")
 }
 

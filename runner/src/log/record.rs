@@ -13,7 +13,7 @@ use barewire::{
 };
 
 use super::Origin;
-use crate::profile::locust_telemetry::EVENT_PREFIX;
+use crate::{name, profile::locust_telemetry::EVENT_PREFIX};
 
 const STATS: &str = "locust.tl.request.metric.stats";
 
@@ -60,7 +60,7 @@ impl Records {
         if !event.text.is_empty() {
             push_text(&mut self.text, "text", &event.text);
         }
-        if event.name == "test.stop" {
+        if event.name == name::TEST_STOP {
             push_key(&mut self.text, "end_time");
             push_time(&mut self.text, event.time_unix_ns);
         }

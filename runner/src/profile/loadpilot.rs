@@ -28,7 +28,7 @@ fn rules(source: &'static str) -> Vec<Rule> {
             .help("Requests a second that the plan asks for."),
         Rule::new("loadpilot_active_workers", name::USERS).help("Virtual users at work."),
         Rule::new("loadpilot_elapsed_secs", name::ELAPSED).help("Seconds since the load began."),
-        Rule::new("loadpilot_phase", name::PHASE).by(name::PHASE_LABEL).help("1 for the present phase."),
+        Rule::new("loadpilot_phase", name::PHASE).by("phase").help("1 for the present phase."),
     ];
     let window = LATENCIES.map(|latency| latency.rule("loadpilot_latency", source));
     let run = LATENCIES.map(|latency| latency.rule("loadpilot_run_latency", source).over(Span::Run));

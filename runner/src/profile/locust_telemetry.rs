@@ -16,8 +16,7 @@ use crate::name;
 pub(crate) const SOURCE_ID: &str = "master";
 
 /// What the resource of a run, and its labels here, say of it.
-pub(crate) const RUN: [(&str, &str); 2] =
-    [("load_test.test_run_id", "run_id"), ("load_test.spec_name", "testplan")];
+pub(crate) const RUN: [(&str, &str); 2] = [(name::RUN_ID, "run_id"), ("load_test.spec_name", "testplan")];
 
 /// What events are called, with the runner's name behind it.
 pub(crate) const EVENT_PREFIX: &str = "locust.tl.event.";
@@ -27,9 +26,6 @@ pub(crate) const USER_COUNT: &str = "locust.tl.user.metric.count";
 /// Bounds in milliseconds: those of an OpenTelemetry SDK that is told of none.
 const BOUNDS: [f64; 15] =
     [0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0];
-
-const EVENTS: [&str; 6] =
-    ["test.start", "spawn.complete", "stage.change", "threshold.breached", "cpu.warning", "test.stop"];
 
 pub(super) fn view(wire: Wire) -> View {
     let users = match wire {
@@ -76,8 +72,8 @@ fn requests(wire: Wire) -> [Rule; 2] {
 }
 
 fn events() -> impl Iterator<Item = Rule> {
-    EVENTS.into_iter().map(|event| {
-        Rule::new("locust.tl.event.test.events", Select::of(name::EVENTS).only(name::EVENT_LABEL, event))
+    name::ALL_EVENTS.into_iter().map(|event| {
+        Rule::new("locust.tl.event.test.events", Select::of(name::EVENTS).only("event", event))
             .unit(Unit::One)
             .label("event", format!("{EVENT_PREFIX}{event}"))
             .help("Events of the run.")

@@ -35,7 +35,7 @@ impl Scene {
         let duration = || request(name::DURATION);
         let failed = |class| duration().label(name::ERROR_TYPE, class);
         shard.record(took(duration().label(name::STATUS_CODE, 200)), 2_000_000u64);
-        shard.record(took(failed("status_4xx").label(name::STATUS_CODE, 404)), 1_000_000u64);
+        shard.record(took(failed("status").label(name::STATUS_CODE, 404)), 1_000_000u64);
         shard.record(took(failed("timeout")), 1_500_000u64);
         shard.record(took(step(name::RESPONSE_TIME)), 9_000_000u64);
         for (name, level) in [
@@ -48,14 +48,14 @@ impl Scene {
             shard.set(registry.gauge(Metric::new(name)), level);
         }
         for phase in ["ramp_up", "steady", "ramp_down", "done"] {
-            shard.set(registry.gauge(Metric::new(name::PHASE).label(name::PHASE_LABEL, phase)), 0.0);
+            shard.set(registry.gauge(Metric::new(name::PHASE).label("phase", phase)), 0.0);
         }
         for direction in ["transmit", "receive"] {
             let carried = Metric::new(name::NETWORK_IO).label(name::NETWORK_DIRECTION, direction);
             shard.add(registry.counter(carried.unit(Unit::Bytes)), 1000);
         }
         for event in ["test.start", "spawn.complete", "stage.change", "cpu.warning", "test.stop"] {
-            shard.add(registry.counter(Metric::new(name::EVENTS).label(name::EVENT_LABEL, event)), 1);
+            shard.add(registry.counter(Metric::new(name::EVENTS).label("event", event)), 1);
         }
         Scene { registry, _shard: shard }
     }
