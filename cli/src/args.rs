@@ -70,6 +70,10 @@ pub(crate) struct RunArgs {
     /// Stream DogStatsD to a Datadog Agent, by UDP, over a Unix stream (unix) or in Unix datagrams (unixgram); repeatable
     #[arg(long, value_name = "udp://HOST:PORT|unix:PATH|unixgram:PATH")]
     pub(crate) statsd: Vec<String>,
+    /// Write what happens and the figures of every tick as JSON, one document a line in Locust Telemetry's shape, to
+    /// stdout or to a file; repeatable
+    #[arg(long, value_name = "json[:PATH]")]
+    pub(crate) log: Vec<String>,
 
     /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
     #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
@@ -80,8 +84,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
     pub(crate) interval: Duration,
 
-    /// The names under which the run is shown: barewire or tigrister; for one exporter only as in otlp=tigrister;
-    /// repeatable [default: barewire]
+    /// The names under which the run is shown: barewire, tigrister, loaddensity, loadpilot or locust-telemetry; for one
+    /// exporter only as in otlp=tigrister; repeatable [default: barewire]
     #[arg(long, value_name = "[EXPORTER=]NAME")]
     pub(crate) profile: Vec<ExporterProfile>,
 

@@ -14,7 +14,7 @@ use std::{
 
 use barewire::{Notice, Registry, Reporter, Reporting};
 use barewire_runner::{
-    Behaviour, Lifecycle, LifecycleMeter, Plan, Run, RunError, Sampling, SystemUsage, Target, Workload,
+    Behaviour, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage, Target, Workload,
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -32,11 +32,11 @@ const FINAL_FLUSH: Duration = Duration::from_secs(5);
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
-    let exporters = Exporters::open(args, &workload)?;
-    args.results.as_deref().map_or(Ok(()), claim)?;
-    let interrupt = Interrupt::listen()?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
+    let exporters = Exporters::open(args, &workload, &Origin::new(run_id.as_str(), workload.name()))?;
+    args.results.as_deref().map_or(Ok(()), claim)?;
+    let interrupt = Interrupt::listen()?;
     // What has shards of its own comes before the load, whose sampling would give them room for samples.
     let usage = SystemUsage::new(&registry);
     let judge = Judge::new(&registry, workload.thresholds());

@@ -110,6 +110,11 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--otlp", "file:no/such/o.jsonl"],
         &["--otlp: ", "'no/such/o.jsonl'", "name a file"],
     ),
+    (&["http://TARGET/", "--log", "text"], &["--log: ", "'text'", "json:PATH"]),
+    (&["http://TARGET/", "--log", "json:"], &["--log: ", "'json:'", "json:PATH"]),
+    (&["http://TARGET/", "--log", "json:no/such/l.jsonl"], &["--log: ", "'no/such/l.jsonl'", "name a file"]),
+    (&["http://TARGET/", "--log", "json", "--log", "json"], &["--log: ", "json", "leave one out"]),
+    (&["http://TARGET/", "--otlp", "-", "--log", "json"], &["--log: ", "standard output", "name a file"]),
     (
         &["http://TARGET/", "--prometheus", "RECEIVER"],
         &["--prometheus: ", "'RECEIVER'", "choose another port"],

@@ -54,7 +54,9 @@ pub(crate) fn family(metric: &Metric, is_counter: bool) -> String {
         name.truncate(name.len() - TOTAL.len());
     }
     let unit = unit_suffix(&metric.unit);
-    if !unit.is_empty() && name != unit && !has_suffix(&name, &unit) {
+    // A vocabulary may end its names in the symbol: `latency_ms` has said what it counts.
+    let is_said = name == unit || has_suffix(&name, &unit) || has_suffix(&name, metric.unit.symbol());
+    if !unit.is_empty() && !is_said {
         name.push('_');
         name.push_str(&unit);
     }
@@ -219,6 +221,8 @@ mod tests {
             ("took_seconds", Unit::Seconds, "took_seconds"),
             ("seconds", Unit::Seconds, "seconds"),
             ("took", Unit::Milliseconds, "took_milliseconds"),
+            ("took.ms", Unit::Milliseconds, "took_ms"),
+            ("items", Unit::Milliseconds, "items_milliseconds"),
             ("body.size", Unit::Bytes, "body_size_bytes"),
             ("cpu", Unit::Percent, "cpu_percent"),
             ("users", Unit::One, "users"),

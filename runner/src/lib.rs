@@ -25,6 +25,7 @@ mod deadline;
 mod ending;
 mod figures;
 mod lifecycle;
+mod log;
 mod meter;
 mod name;
 mod outcome;
@@ -42,6 +43,7 @@ mod worker;
 
 pub use figures::Figures;
 pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
+pub use log::{JsonLog, Origin};
 pub use outcome::Failure;
 pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,

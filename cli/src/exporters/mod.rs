@@ -1,6 +1,7 @@
 //! From flags to exporters: one file for each kind, one place for what flags say of them.
 
 mod influx;
+mod log;
 mod otlp;
 mod prometheus;
 mod settings;
@@ -9,7 +10,7 @@ mod statsd;
 use std::net::SocketAddr;
 
 use barewire::{Error, Exporter, wire::http::Url};
-use barewire_runner::{Wire, Workload};
+use barewire_runner::{Origin, Wire, Workload};
 
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
@@ -17,9 +18,10 @@ use settings::{Name, Settings};
 const INFLUX: &str = "influx";
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
+const LOG: &str = "log";
 const STATSD: &str = "statsd";
 
-/// The kinds of exporters, each called like its flag.
+/// The kinds of exporters that have profiles, each called like its flag.
 const KINDS: [&str; 4] = [OTLP, STATSD, INFLUX, PROMETHEUS];
 
 /// The kinds of exporters that send headers.
@@ -40,8 +42,9 @@ pub(crate) struct Exporters {
 }
 
 impl Exporters {
-    /// Opens everything that was asked for; a Prometheus page where nothing was.
-    pub(crate) fn open(args: &RunArgs, workload: &Workload) -> Result<Self, Failure> {
+    /// Opens everything that was asked for, of a run of `workload` called `origin`; a Prometheus page where nothing
+    /// was.
+    pub(crate) fn open(args: &RunArgs, workload: &Workload, origin: &Origin) -> Result<Self, Failure> {
         let mut asked = asked(args);
         if asked.is_empty() {
             asked.push((Name::new(PROMETHEUS, 0), ANY_PORT));
@@ -55,7 +58,13 @@ impl Exporters {
                 let (kind, shown) = (name.kind(), Url::redact(destination));
                 return Err(Failure::Usage(format!("--{kind}: {shown} is given twice: leave one out")));
             }
-            exporters.add(name, destination, &settings, workload)?;
+            if is_stdout(name, destination) && std::mem::replace(&mut exporters.stdout, true) {
+                return Err(Failure::Usage(format!(
+                    "--{}: '{destination}' is standard output, and another exporter has it: name a file",
+                    name.kind()
+                )));
+            }
+            exporters.add(name, destination, &settings, workload, origin)?;
         }
         Ok(exporters)
     }
@@ -66,6 +75,7 @@ impl Exporters {
         destination: &str,
         settings: &Settings,
         workload: &Workload,
+        origin: &Origin,
     ) -> Result<(), Failure> {
         let wire = wire(name.kind());
         self.samples |= settings.profiles(name).iter().any(|profile| profile.samples(wire).is_some());
@@ -77,10 +87,8 @@ impl Exporters {
             }
             STATSD => Box::new(statsd::open(destination, name, settings, workload)?),
             INFLUX => Box::new(influx::open(destination, name, settings, workload)?),
-            _ => {
-                self.stdout |= destination == "-";
-                Box::new(otlp::open(destination, name, settings, workload)?)
-            }
+            LOG => Box::new(log::open(destination, origin)?),
+            _ => Box::new(otlp::open(destination, name, settings, workload)?),
         };
         self.list.push(exporter);
         Ok(())
@@ -90,8 +98,13 @@ impl Exporters {
 /// Every exporter that flags ask for, and its destination.
 fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
     let mut asked = Vec::new();
-    let flags =
-        [(OTLP, &args.otlp), (STATSD, &args.statsd), (INFLUX, &args.influx), (PROMETHEUS, &args.prometheus)];
+    let flags = [
+        (OTLP, &args.otlp),
+        (STATSD, &args.statsd),
+        (INFLUX, &args.influx),
+        (PROMETHEUS, &args.prometheus),
+        (LOG, &args.log),
+    ];
     for (kind, destinations) in flags {
         let named = destinations.iter().enumerate();
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
@@ -103,8 +116,15 @@ fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
 fn wire(kind: &str) -> Wire {
     match kind {
         PROMETHEUS => Wire::Prometheus,
+        STATSD => Wire::Statsd,
+        INFLUX => Wire::Influx,
         _ => Wire::Otlp,
     }
+}
+
+fn is_stdout(name: &Name, destination: &str) -> bool {
+    destination == if name.kind() == LOG { log::STDOUT } else { "-" }
+}
 }
 
 /// Names the flag that an error comes from.

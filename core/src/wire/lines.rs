@@ -1,0 +1,83 @@
+//! One document a line, to whatever takes bytes: a file, standard output.
+
+use std::io::{self, Write};
+
+/// A way out for whole lines.
+///
+/// A write that fails may leave the beginning of a line behind. The line that follows starts on one of its own, so
+/// that what is lost is the torn line and nothing else.
+///
+/// ```
+/// use barewire::wire::lines::Lines;
+///
+/// let mut lines = Lines::new(Vec::new());
+/// lines.write(b"{\"hits\":1}\n{\"hits\":2}\n")?;
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Debug)]
+pub struct Lines<W> {
+    out: W,
+    /// Whether a line was begun and not ended.
+    torn: bool,
+}
+
+impl<W: Write> Lines<W> {
+    /// Lines to `out`, which is at the beginning of one.
+    pub fn new(out: W) -> Self {
+        Lines { out, torn: false }
+    }
+
+    /// Writes `text`, whole lines of which the last one ends too, and flushes.
+    ///
+    /// # Errors
+    /// As [`Write::write_all`]. A part of the text may have been written.
+    pub fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.out.write_all(b"\n")?;
+        }
+        self.torn = true;
+        self.out.write_all(text)?;
+        self.torn = false;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with room for some bytes, which is then made room on.
+    #[derive(Default)]
+    struct Disk {
+        room: usize,
+        bytes: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = bytes.len().min(self.room);
+            self.room -= room;
+            self.bytes.extend_from_slice(&bytes[..room]);
+            if room == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(room) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_behind_a_torn_one_starts_clean() {
+        let mut lines = Lines::new(Disk::default());
+        let mut write = |text: &[u8], room| {
+            lines.out.room += room;
+            lines.write(text).map_err(|error| error.kind())
+        };
+        assert_eq!(write(b"{1}\n", 4), Ok(()));
+        assert_eq!(write(b"{2}\n", 2), Err(io::ErrorKind::StorageFull));
+        assert_eq!(write(b"{3}\n", 0), Err(io::ErrorKind::StorageFull));
+        assert_eq!(write(b"{4}\n", 2), Err(io::ErrorKind::StorageFull));
+        assert_eq!(write(b"{5}\n", 9), Ok(()));
+        assert_eq!(lines.out.bytes, b"{1}\n{2\n{\n{5}\n");
+    }
+}
