@@ -41,7 +41,7 @@ impl Lines {
         document.push(b'\n');
         self.write(document)
             .map_err(|error| ExportError::Failed(format!("cannot write to {}: {error}", self.name)))?;
-        Ok(Sent { bytes: document.len() as u64, rejected: 0 })
+        Ok(Sent { bytes: document.len() as u64, ..Sent::default() })
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
