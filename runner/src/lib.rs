@@ -22,7 +22,9 @@
 mod clock;
 mod conn;
 mod deadline;
+mod ending;
 mod figures;
+mod lifecycle;
 mod meter;
 mod name;
 mod outcome;
@@ -31,11 +33,15 @@ mod plan;
 mod profile;
 mod rng;
 mod run;
+mod sampling;
 mod source;
+mod system;
 mod target;
+mod trace;
 mod worker;
 
 pub use figures::Figures;
+pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use outcome::Failure;
 pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,
@@ -43,4 +49,6 @@ pub use plan::{
 };
 pub use profile::{Profile, Wire};
 pub use run::{Run, RunError, Totals};
+pub use sampling::Sampling;
+pub use system::{CpuUse, SystemUsage};
 pub use target::{Behaviour, Delay, Stall, Target};

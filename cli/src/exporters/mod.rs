@@ -7,7 +7,7 @@ mod settings;
 use std::net::SocketAddr;
 
 use barewire::{Error, Exporter, wire::http::Url};
-use barewire_runner::Workload;
+use barewire_runner::{Wire, Workload};
 
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
@@ -31,6 +31,8 @@ pub(crate) struct Exporters {
     pub(crate) pages: Vec<SocketAddr>,
     /// Whether one of them writes to stdout, which is nobody else's then.
     pub(crate) stdout: bool,
+    /// Whether one of them tells of requests one by one.
+    pub(crate) samples: bool,
 }
 
 impl Exporters {
@@ -42,7 +44,7 @@ impl Exporters {
         }
         let settings = Settings::read(args)?;
         settings.check(asked.iter().map(|(name, _)| name))?;
-        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false };
+        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false, samples: false };
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.
             if asked[..at].iter().any(|(known, other)| known.kind() == name.kind() && other == destination) {
@@ -61,6 +63,8 @@ impl Exporters {
         settings: &Settings,
         workload: &Workload,
     ) -> Result<(), Failure> {
+        let wire = wire(name.kind());
+        self.samples |= settings.profiles(name).iter().any(|profile| profile.samples(wire).is_some());
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
                 let page = prometheus::open(destination, name, settings, workload)?;
@@ -85,6 +89,14 @@ fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
     }
     asked
+}
+
+/// What a kind of exporters speaks.
+fn wire(kind: &str) -> Wire {
+    match kind {
+        PROMETHEUS => Wire::Prometheus,
+        _ => Wire::Otlp,
+    }
 }
 
 /// Names the flag that an error comes from.
