@@ -1,15 +1,11 @@
 //! What the exporter says to receivers, and what it makes of their answers, also of those that misbehave.
 
+mod support;
+
 use std::{
     fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread,
+    net::TcpListener,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,88 +15,7 @@ use barewire::{
     wire::post::Auth,
 };
 use barewire_otlp_json::{Encoder, Otlp};
-
-/// A request as it came.
-struct Request {
-    /// How many connections there had been.
-    connection: usize,
-    head: String,
-    body: Vec<u8>,
-}
-
-/// A receiver with one prepared answer a request.
-struct Server {
-    url: String,
-    requests: Receiver<Request>,
-}
-
-/// No answer at all: the connection is closed.
-const HANG_UP: &str = "";
-/// No answer at all: the connection is kept open until the exporter closes it.
-const SILENCE: &str = "silence";
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"partialSuccess\":{}}";
-
-impl Server {
-    fn answering(answers: impl IntoIterator<Item = &'static str>) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (sender, requests) = channel();
-        let mut answers: Vec<_> = answers.into_iter().collect();
-        answers.reverse();
-        thread::spawn(move || {
-            let mut connection = 0;
-            while !answers.is_empty() {
-                connection += 1;
-                let (stream, _) = listener.accept().unwrap();
-                converse(stream, connection, &mut answers, &sender);
-            }
-        });
-        Server { url, requests }
-    }
-
-    fn request(&self) -> Request {
-        self.requests.recv_timeout(Duration::from_secs(10)).expect("a request")
-    }
-
-    fn body(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.request().body).unwrap()
-    }
-
-    fn assert_no_more_requests(&self) {
-        assert!(self.requests.try_recv().is_err());
-    }
-}
-
-fn converse(mut stream: TcpStream, connection: usize, answers: &mut Vec<&str>, sender: &Sender<Request>) {
-    while let Some(answer) = answers.last().copied() {
-        let Some((head, body)) = read_request(&mut stream) else { return };
-        answers.pop();
-        // The test may have seen enough.
-        drop(sender.send(Request { connection, head, body }));
-        if answer == HANG_UP {
-            return;
-        }
-        if answer == SILENCE {
-            drop(stream.read(&mut [0]));
-            return;
-        }
-        stream.write_all(answer.as_bytes()).unwrap();
-    }
-}
-
-fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let (_, length) = head.split_once("Content-Length: ").unwrap();
-    let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
-    stream.read_exact(&mut body).ok()?;
-    Some((head, body))
-}
+use support::{HANG_UP, OK, SILENCE, Server, failed, host, scratch_file, soon};
 
 /// A registry with one counter.
 struct Shop {
@@ -122,27 +37,10 @@ impl Shop {
     }
 }
 
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(5)
-}
-
-fn failed(text: impl Into<String>) -> ExportError {
-    ExportError::Failed(text.into())
-}
-
-/// The host and port of a server, as errors name it.
-fn host(server: &Server) -> &str {
-    server.url.strip_prefix("http://").unwrap()
-}
-
 fn hits(document: &serde_json::Value) -> u64 {
     let metric = &document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0];
     assert_eq!(metric["name"], "hits");
     metric["sum"]["dataPoints"][0]["asInt"].as_str().unwrap().parse().unwrap()
-}
-
-fn scratch_file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.jsonl", std::process::id()))
 }
 
 #[test]

@@ -17,23 +17,48 @@ use super::Sent;
 /// The longest body that is searched for a partial success.
 const MAX_PARTIAL_SUCCESS_BYTES: usize = 64 * 1024;
 
-/// A receiver over HTTP.
+/// What differs from signal to signal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signal {
+    /// Below a base URL.
+    pub(super) path: &'static str,
+    /// Where a partial success has the number of items that were not taken.
+    rejected: &'static str,
+}
+
+pub(super) const METRICS: Signal = Signal { path: "/v1/metrics", rejected: "rejectedDataPoints" };
+pub(super) const LOGS: Signal = Signal { path: "/v1/logs", rejected: "rejectedLogRecords" };
+pub(super) const TRACES: Signal = Signal { path: "/v1/traces", rejected: "rejectedSpans" };
+
+/// A receiver of one signal over HTTP.
 pub(super) struct Http {
     pub(super) post: Post,
-    warning: Option<String>,
+    signal: Signal,
+}
+
+/// Why a document was not taken.
+pub(super) struct Refusal {
+    pub(super) error: ExportError,
+    pub(super) why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// There was no answer, or one that may be another one later.
+    ForNow,
+    /// The answer to this document will be the same.
+    ForGood,
+    /// There is nobody to take any document of this signal.
+    Nobody,
 }
 
 impl Http {
-    pub(super) fn new(url: Url, auth: Option<Auth>) -> Result<Self, Error> {
+    pub(super) fn new(url: Url, auth: Option<Auth>, signal: Signal) -> Result<Self, Error> {
         let mut post = Post::new("otlp", url, "application/json")?;
         if let Some(auth) = auth {
             post.set_auth(auth)?;
         }
-        Ok(Http { post, warning: None })
-    }
-
-    pub(super) fn warning(&self) -> Option<&str> {
-        self.warning.as_deref()
+        Ok(Http { post, signal })
     }
 
     /// Sends `document`, again after a pause that the receiver asks for if it ends before `deadline`.
@@ -42,15 +67,20 @@ impl Http {
         document: &[u8],
         on_stale: OnStale,
         deadline: Instant,
-    ) -> Result<Sent, ExportError> {
-        let answer = self.post.send(document, on_stale, deadline)?;
+    ) -> Result<Sent, Refusal> {
+        let no_answer = |error| Refusal { error, why: Why::ForNow };
+        let answer = self.post.send(document, on_stale, deadline).map_err(no_answer)?;
         if !answer.is_success() {
-            return Err(answer.refusal());
+            let why = match answer.status {
+                404 | 405 => Why::Nobody,
+                _ if answer.is_retryable() => Why::ForNow,
+                _ => Why::ForGood,
+            };
+            return Err(Refusal { error: answer.refusal(), why });
         }
-        let (rejected, message) = partial_success(answer.body);
+        let (rejected, message) = partial_success(answer.body, self.signal.rejected);
         let warning = message.map(|message| answer.line(&message)).filter(|line| !line.is_empty());
-        self.warning = warning.or(self.warning.take());
-        Ok(Sent { bytes: answer.bytes, rejected })
+        Ok(Sent { bytes: answer.bytes, rejected, warning })
     }
 }
 
@@ -60,14 +90,14 @@ impl fmt::Debug for Http {
     }
 }
 
-/// How many points were rejected, and what was said about it. Any other body means nothing.
-fn partial_success(body: &[u8]) -> (u64, Option<String>) {
+/// How many items were rejected, and what was said about it. Any other body means nothing.
+fn partial_success(body: &[u8], rejected: &str) -> (u64, Option<String>) {
     if matches!(body, b"" | b"{}" | br#"{"partialSuccess":{}}"#) || body.len() > MAX_PARTIAL_SUCCESS_BYTES {
         return (0, None);
     }
     let body: Json = serde_json::from_slice(body).unwrap_or_default();
     let partial = &body["partialSuccess"];
-    let rejected = &partial["rejectedDataPoints"];
+    let rejected = &partial[rejected];
     let rejected = rejected.as_u64().or_else(|| rejected.as_str()?.parse().ok()).unwrap_or(0);
     (rejected, partial["errorMessage"].as_str().map(str::to_owned))
 }
@@ -88,12 +118,13 @@ mod tests {
             (r#"{"partialSuccess":{"rejectedDataPoints":3,"errorMessage":"no"}}"#, (3, some("no"))),
             (r#"{"partialSuccess":{"rejectedDataPoints":-1,"errorMessage":""}}"#, (0, some(""))),
             (r#"{"partialSuccess":{"rejectedDataPoints":1.5,"errorMessage":5}}"#, (0, None)),
+            (r#"{"partialSuccess":{"rejectedSpans":3}}"#, (0, None)),
             (r#"{"partialSuccess":[]}"#, (0, None)),
             ("[[[[[", (0, None)),
             ("<html>", (0, None)),
             ("5", (0, None)),
         ] {
-            assert_eq!(partial_success(body.as_bytes()), expected, "{body}");
+            assert_eq!(partial_success(body.as_bytes(), METRICS.rejected), expected, "{body}");
         }
     }
 }

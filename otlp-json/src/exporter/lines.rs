@@ -40,7 +40,7 @@ impl Lines {
         self.out
             .write(document)
             .map_err(|error| ExportError::Failed(format!("cannot write to {}: {error}", self.name)))?;
-        Ok(Sent { bytes: document.len() as u64, rejected: 0 })
+        Ok(Sent { bytes: document.len() as u64, ..Sent::default() })
     }
 }
 

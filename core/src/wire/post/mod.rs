@@ -284,6 +284,11 @@ impl Answer<'_> {
         (200..300).contains(&self.status)
     }
 
+    /// Whether the same document may be taken later: a status of 429, 502, 503 or 504.
+    pub fn is_retryable(&self) -> bool {
+        is_retryable(self.status)
+    }
+
     /// What may be shown of a text of the receiver's: its first line, at most [`MAX_MESSAGE_CHARS`] of it, without
     /// control characters, and with `***` in the place of secrets.
     pub fn line(&self, text: &str) -> String {
