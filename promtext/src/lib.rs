@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod answer;
 mod connection;
 mod encode;
@@ -11,6 +12,7 @@ mod lines;
 mod name;
 mod server;
 
+pub use accept::{Coding, Exposition};
 pub use encode::{Encoded, Encoder, Format};
 pub use exporter::PromText;
 pub use name::Escaping;
