@@ -93,8 +93,8 @@ const ROWS: &[(&[&str], &[&str])] = &[
     ),
     (&["http://TARGET/", "--otlp", "https://RECEIVER"], &["--otlp: ", "RECEIVER", "use http"]),
     (
-        &["http://TARGET/", "--otlp", "http://me:hunter2@RECEIVER"],
-        &["--otlp: ", "credentials", "take them out"],
+        &["http://TARGET/", "--otlp", "http://me:hunter2%zz@RECEIVER"],
+        &["--otlp: ", "credentials", "percent-encoded"],
     ),
     (&["http://TARGET/", "--otlp", "file:"], &["--otlp: ", "'file:'", "file:PATH"]),
     (

@@ -1,7 +1,5 @@
 //! The way out: a snapshot is shown to the views, encoded as one request, and posted or written as a line.
 
-#[cfg(feature = "gzip")]
-mod gzip;
 mod http;
 mod lines;
 
@@ -11,8 +9,9 @@ use barewire::{
     Delivered, Error, ExportError, Exporter, Snapshot,
     view::{Temporality, View},
     wire::{
-        http::{Header, Url},
+        http::Url,
         net::OnStale,
+        post::{Auth, read_url},
     },
 };
 
@@ -61,14 +60,16 @@ struct Sent {
 }
 
 impl Otlp {
-    /// Posts to `/v1/metrics` below the base URL `url`, as `OTEL_EXPORTER_OTLP_ENDPOINT` means it.
+    /// Posts to `/v1/metrics` below the base URL `url`, as `OTEL_EXPORTER_OTLP_ENDPOINT` means it. Credentials in it,
+    /// `http://user:password@host`, are [`Auth::basic`].
     ///
     /// Nothing is connected before the first export.
     ///
     /// # Errors
     /// A URL that cannot be sent as it stands, or one of a scheme that is not supported.
     pub fn http(url: &str) -> Result<Self, Error> {
-        Self::post(parse(url)?.join_path("/v1/metrics"))
+        let (base, auth) = parse(url)?;
+        Self::post(base.join_path("/v1/metrics"), auth)
     }
 
     /// Posts to `url` as it stands, as `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` means it.
@@ -76,7 +77,8 @@ impl Otlp {
     /// # Errors
     /// As for [`Otlp::http`].
     pub fn metrics_url(url: &str) -> Result<Self, Error> {
-        Self::post(parse(url)?)
+        let (url, auth) = parse(url)?;
+        Self::post(url, auth)
     }
 
     /// Writes one document a line to the file at `path`. What was in it before is gone: a file is one run.
@@ -112,13 +114,21 @@ impl Otlp {
     /// # Errors
     /// A header that cannot be sent as it stands or that the exporter sets itself, and any for a file, which has none.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        let header = Header::new(name, value).map_err(|error| Error::Config(format!("otlp: {error}")))?;
         match &mut self.way {
-            Way::Http(http) => http.set_header(header)?,
-            Way::Lines(_) => {
-                let remedy = "has no meaning for a file: leave it out, or send to a url";
-                return Err(Error::Config(format!("otlp: header '{name}' {remedy}")));
-            }
+            Way::Http(http) => http.post.set_header(name, value)?,
+            Way::Lines(_) => return Err(meaningless(format_args!("header '{name}'"))),
+        }
+        Ok(self)
+    }
+
+    /// Authenticates every request.
+    ///
+    /// # Errors
+    /// A second authorization, by the URL, a header or this; and any for a file, which asks for none.
+    pub fn auth(mut self, auth: Auth) -> Result<Self, Error> {
+        match &mut self.way {
+            Way::Http(http) => http.post.set_auth(auth)?,
+            Way::Lines(_) => return Err(meaningless("an authorization")),
         }
         Ok(self)
     }
@@ -128,7 +138,7 @@ impl Otlp {
     #[must_use]
     pub fn gzip(mut self) -> Self {
         if let Way::Http(http) = &mut self.way {
-            http.set_gzip();
+            http.post.set_gzip();
         }
         self
     }
@@ -148,8 +158,8 @@ impl Otlp {
         }
     }
 
-    fn post(url: Url) -> Result<Self, Error> {
-        Ok(Self::new(Way::Http(Box::new(Http::new(url)?))))
+    fn post(url: Url, auth: Option<Auth>) -> Result<Self, Error> {
+        Ok(Self::new(Way::Http(Box::new(Http::new(url, auth)?))))
     }
 
     fn new(way: Way) -> Self {
@@ -187,8 +197,12 @@ impl Otlp {
     }
 }
 
-fn parse(url: &str) -> Result<Url, Error> {
-    Url::parse(url).map_err(|error| refused_destination(format!("{}: {error}", Url::redact(url))))
+fn parse(url: &str) -> Result<(Url, Option<Auth>), Error> {
+    read_url(url).map_err(|error| refused_destination(format!("{}: {error}", Url::redact(url))))
+}
+
+fn meaningless(what: impl fmt::Display) -> Error {
+    Error::Config(format!("otlp: {what} has no meaning for a file: leave it out, or send to a url"))
 }
 
 fn refused_destination(why: impl fmt::Display) -> Error {

@@ -16,6 +16,7 @@ use std::{
 use barewire::{
     Counter, Delivered, ExportError, Exporter, Metric, Registry, Shard, Snapshot,
     view::{Rule, Temporality, View},
+    wire::post::Auth,
 };
 use barewire_otlp_json::{Encoder, Otlp};
 
@@ -376,6 +377,42 @@ fn headers_are_sent_once_and_the_bodys_own_are_refused() {
         let error = Otlp::http(&server.url).unwrap().header(own, "x").unwrap_err();
         assert_eq!(error.to_string(), format!("otlp: header '{own}' is set by the exporter: leave it out"));
     }
+}
+
+#[test]
+fn credentials_come_by_the_url_or_as_a_value_and_are_sent() {
+    for open in
+        [(|url| Otlp::http(&url.replace("://", "://me:s%65cret@")).unwrap()) as fn(&str) -> Otlp, |url| {
+            Otlp::http(url).unwrap().auth(Auth::basic("me", "secret").unwrap()).unwrap()
+        }]
+    {
+        let server = Server::answering([OK]);
+        let mut otlp = open(&server.url);
+        otlp.export(&Shop::open().after(1), soon()).unwrap();
+        let head = server.request().head;
+        assert!(head.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nHost: {}\r\n", host(&server))), "{head}");
+        assert!(!format!("{otlp:?}").contains("secret"), "{otlp:?}");
+    }
+    let auth = || Auth::bearer("secret").unwrap();
+    let error = Otlp::http("http://me:secret@h").unwrap().auth(auth()).unwrap_err().to_string();
+    assert!(error.starts_with("otlp: the authorization is given twice"), "{error}");
+    let error = Otlp::stdout().auth(auth()).unwrap_err().to_string();
+    let expected = "otlp: an authorization has no meaning for a file: leave it out, or send to a url";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn what_a_receiver_says_is_told_in_one_clean_line_without_secrets() {
+    let body = r#"{"partialSuccess":{"errorMessage":" slow\u0007 down, secret \nplease"}}"#;
+    let warned = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let refused = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nno secret";
+    let server = Server::answering([&*warned.leak(), refused]);
+    let mut otlp = Otlp::http(&server.url).unwrap().auth(Auth::bearer("secret").unwrap()).unwrap();
+    otlp.export(&Shop::open().after(1), soon()).unwrap();
+    assert_eq!(otlp.warning(), Some("slow  down, ***"));
+    let error = otlp.export(&Shop::open().after(1), soon()).unwrap_err();
+    assert_eq!(error, failed(format!("{} answered 401: no ***", host(&server))));
 }
 
 #[cfg(feature = "gzip")]

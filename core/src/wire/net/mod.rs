@@ -104,6 +104,11 @@ impl Client {
         &self.peer
     }
 
+    /// The body of the last response, until the next exchange.
+    pub(in crate::wire) fn last_body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Sends a request, a whole head and the body it announces, and reads the response, before `deadline`.
     ///
     /// Any status is a response, redirects and failures too. A kept connection is used again unless the peer
