@@ -339,7 +339,10 @@ mod tests {
             ("text/plain;version=1.0.0;escaping=allow-utf-8,text/plain;q=0.1", "1.0.0 underscores"),
             ("text/plain;version=1.0.0;escaping=allow-utf-8,text/plain;q=0", "1.0.0 allow-utf-8"),
             ("text/plain;version=1.0.0;escaping=nonsense", "1.0.0 underscores"),
-            ("text/plain;version=1.0.0;escaping=dots;q=0.2,text/plain;version=1.0.0;escaping=values", "1.0.0 values"),
+            (
+                "text/plain;version=1.0.0;escaping=dots;q=0.2,text/plain;version=1.0.0;escaping=values",
+                "1.0.0 values",
+            ),
             ("text/plain;version=0.0.4,application/openmetrics-text", "0.0.4"),
             ("application/openmetrics-text,text/plain;version=0.0.4", "0.0.4"),
             ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4", "OM 1.0.0 underscores"),
@@ -353,7 +356,10 @@ mod tests {
             ("application/openmetrics-text;q=high,text/plain;q=0.1", "0.0.4"),
             ("application/openmetrics-text;q=,text/plain;q=-1", "0.0.4"),
             ("application/json", "0.0.4"),
-            ("a=\"b,application/openmetrics-text,\\\"\",/,;;=,application/openmetrics-text;;q=.5;x", "OM 1.0.0 underscores"),
+            (
+                "a=\"b,application/openmetrics-text,\\\"\",/,;;=,application/openmetrics-text;;q=.5;x",
+                "OM 1.0.0 underscores",
+            ),
             ("\"application/openmetrics-text", "0.0.4"),
         ] {
             let shown = content_type(accept)

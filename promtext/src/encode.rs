@@ -37,16 +37,6 @@ pub enum Format {
     OpenMetrics,
 }
 
-impl Format {
-    /// The value of the header `Content-Type`.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Format::Text004 => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
-
 /// What became of the points of one page. Those that are [`Value::Absent`](barewire::view::Value::Absent) are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encoded {

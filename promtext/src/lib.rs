@@ -5,14 +5,16 @@
 mod accept;
 mod answer;
 mod connection;
+mod desk;
 mod encode;
 mod exporter;
 mod family;
 mod lines;
 mod name;
+mod page;
 mod server;
 
 pub use accept::{Coding, Exposition};
 pub use encode::{Encoded, Encoder, Format};
-pub use exporter::PromText;
+pub use exporter::{LastScrape, PromText};
 pub use name::Escaping;

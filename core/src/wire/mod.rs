@@ -5,6 +5,8 @@
 //! from a peer is bounded here and may be malicious.
 
 pub mod datagram;
+#[cfg(feature = "gzip")]
+pub mod gzip;
 pub mod http;
 pub mod net;
 pub mod post;
