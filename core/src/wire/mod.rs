@@ -5,6 +5,8 @@
 //! to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
 pub mod datagram;
+#[cfg(feature = "gzip")]
+pub mod gzip;
 pub mod http;
 pub mod lines;
 pub mod net;

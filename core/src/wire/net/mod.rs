@@ -23,12 +23,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+#[cfg(unix)]
+pub use self::datagram::check_unix_path;
 #[cfg(feature = "tls")]
 use self::tls::Secure;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
-#[cfg(unix)]
-pub use self::datagram::check_unix_path;
 pub use self::{
     datagram::{DatagramSocket, Fate},
     error::{NetError, NetErrorKind, Stage},

@@ -82,52 +82,6 @@ fn is_quiet(socket: &TcpStream) -> bool {
     socket.set_nonblocking(false).is_ok() && quiet
 }
 
-fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<Self, NetErrorKind> {
-        connect(addresses, deadline).map(Stream::Clear)
-    }
-
-    /// As [`Stream::connect`], and then shakes hands.
-    #[cfg(feature = "tls")]
-    pub(super) fn connect_tls(
-        addresses: &[SocketAddr],
-        secure: &mut Secure,
-        deadline: Instant,
-    ) -> Result<Self, NetErrorKind> {
-        let session = secure.open(connect(addresses, deadline)?, deadline)?;
-        Ok(Stream::Tls(Box::new(session)))
-    }
-
-    /// Sends `head` and `body`, in one segment where they fit.
-    pub(super) fn write_all(&mut self, head: &[u8], body: &[u8], deadline: Instant) -> io::Result<()> {
-        match self {
-            Stream::Clear(socket) => write_all(&mut Timed::new(socket, deadline), head, body),
-            #[cfg(feature = "tls")]
-            Stream::Tls(session) => session.write_all(head, body, deadline),
-        }
-    }
-
-    /// Reads what there is, and waits for it if there is nothing; 0 at the end of the stream.
-    pub(super) fn read(&mut self, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        match self {
-            Stream::Clear(socket) => Timed::new(socket, deadline).read(into),
-            #[cfg(feature = "tls")]
-            Stream::Tls(session) => session.read(into, deadline),
-        }
-    }
-
-    /// Whether the peer has neither closed nor sent anything since its last response.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        let socket = match self {
-            Stream::Clear(socket) => socket,
-            #[cfg(feature = "tls")]
-            Stream::Tls(session) => return session.is_quiet(),
-        };
-        let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
-        let quiet = matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        socket.set_nonblocking(false).is_ok() && quiet
-    }
-}
-
 fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, NetErrorKind> {
     let mut error = NetErrorKind::TimedOut { during: Stage::Connect };
     for (turns, address) in (1..=addresses.len()).rev().zip(addresses) {

@@ -15,20 +15,18 @@
 
 mod auth;
 mod base64;
-#[cfg(feature = "gzip")]
-mod gzip;
 mod pause;
 mod secrets;
 
 use std::{fmt, time::Instant};
 
 pub use self::auth::{Auth, MAX_SECRET_BYTES, Secret, read_url};
-#[cfg(feature = "gzip")]
-use self::gzip::Gzip;
 use self::{
     pause::{Pause, is_retryable},
     secrets::Secrets,
 };
+#[cfg(feature = "gzip")]
+use super::gzip::Gzip;
 #[cfg(feature = "tls")]
 use super::net::Tls;
 use super::{
