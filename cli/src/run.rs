@@ -14,7 +14,8 @@ use std::{
 
 use barewire::{Notice, Registry, Reporter, Reporting};
 use barewire_runner::{
-    Behaviour, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage, Target, Workload,
+    Behaviour, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage, Target,
+    Workload,
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},

@@ -157,8 +157,8 @@ impl Otlp {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: &Tls) -> Self {
-        if let Way::Http(http) = &mut self.way {
-            http.post.set_tls(tls);
+        if let Way::Http(receiver) = &mut self.way {
+            receiver.posts().for_each(|post| post.set_tls(tls));
         }
         self
     }

@@ -125,7 +125,6 @@ fn wire(kind: &str) -> Wire {
 fn is_stdout(name: &Name, destination: &str) -> bool {
     destination == if name.kind() == LOG { log::STDOUT } else { "-" }
 }
-}
 
 /// Names the flag that an error comes from.
 fn flag(name: &str) -> impl Fn(Error) -> Failure {
