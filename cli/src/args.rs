@@ -21,7 +21,7 @@ const EXIT_CODES: &str =
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Load a target, show it live, and report it
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Serve requests: the embedded target, alone
     Target(TargetArgs),
     Encode(EncodeArgs),

@@ -7,8 +7,8 @@ use barewire::{Event, Label, Level};
 
 use crate::line::{Line, push_head, push_time};
 
-/// Appends the line of `event`, which `tags` are added to.
-pub(crate) fn push_event(event: &Event, tags: &[Label], out: &mut Vec<u8>) -> bool {
+/// Appends the line of `event`, which `tags` are added to; whether there was anything to append.
+pub fn push_event(out: &mut Vec<u8>, event: &Event, tags: &[Label]) -> bool {
     let own = [("event", Cow::Borrowed(&*event.name)), ("level", Cow::Borrowed(name_of(event.level)))];
     let more = tags.iter().map(|tag| (tag.key.as_str(), tag.value.to_text()));
     let mut head = Vec::new();
@@ -49,7 +49,7 @@ mod tests {
             .label("load_test.threshold", "p95 < 500ms, always")
             .label("load_test.stage", 2);
         let mut out = Vec::new();
-        assert!(push_event(&event, &[Label::new("host", "a"), Label::new("level", "none")], &mut out));
+        assert!(push_event(&mut out, &event, &[Label::new("host", "a"), Label::new("level", "none")]));
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "events,event=threshold.breached,host=a,level=error \

@@ -268,7 +268,7 @@ impl Exporter for Influx {
     fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
         self.way.clear();
         let tags = self.encoder.tags();
-        let is_written = self.way.push_line(|out| push_event(event, tags, out));
+        let is_written = self.way.push_line(|out| push_event(out, event, tags));
         let sent = self.way.send(OnStale::Retry, deadline)?;
         let points = u64::from(is_written);
         Ok(delivered(Encoded { points, left_out: 1 - points }, &sent))

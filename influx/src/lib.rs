@@ -19,5 +19,6 @@ mod line;
 mod sample;
 
 pub use encode::{Encoded, Encoder};
+pub use event::push_event;
 pub use exporter::Influx;
 pub use line::push_line;
