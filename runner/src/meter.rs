@@ -67,11 +67,7 @@ impl Exchange {
 
 #[derive(Debug)]
 struct StepMeters {
-    step: String,
-    method: String,
-    /// Without the query, which may hold a secret.
-    url: String,
-    server: (String, u16),
+    request: RequestLabels,
     request_body_len: u64,
     successes: Counter,
     failures: Counter,
@@ -81,16 +77,23 @@ struct StepMeters {
     response_sizes: [Histogram; 2],
     open: Option<OpenMeters>,
     errors: [Option<Counter>; Failure::ALL.len()],
-    outcomes: Vec<(Outcome, OutcomeMeters)>,
+    durations: ByOutcome<Histogram>,
+    samples: ByOutcome<SampleSeries>,
 }
 
-/// What is told apart by status and failure.
-#[derive(Debug, Clone, Copy)]
-struct OutcomeMeters {
-    duration: Histogram,
-    /// As long as samples are kept.
-    samples: Option<SampleSeries>,
+/// What is known of the requests of a step beforehand.
+#[derive(Debug)]
+struct RequestLabels {
+    step: String,
+    method: String,
+    /// Without the query, which may hold a secret.
+    url: String,
+    server: (String, u16),
 }
+
+/// Handles of series that tell requests apart by status and failure.
+#[derive(Debug)]
+struct ByOutcome<T>(Vec<(Outcome, T)>);
 
 /// What only arrivals have: a time at which they are due.
 #[derive(Debug, Clone, Copy)]
@@ -130,38 +133,47 @@ impl Meters {
 
     pub(crate) fn finished(&mut self, step: usize, exchange: &Exchange) {
         let (shard, meters) = (&mut self.shard, &mut self.steps[step]);
-        let of_outcome = meters.of_outcome(shard, exchange.outcome);
-        shard.record(of_outcome.duration, exchange.service_ns);
+        let duration = meters.duration(shard, exchange.outcome);
+        shard.record(duration, exchange.service_ns);
         if let Some(open) = meters.open {
             shard.record(open.response_time, exchange.response_ns);
         }
         shard.add(meters.bytes_in, exchange.bytes_in);
         shard.add(meters.bytes_out, exchange.bytes_out);
-        if exchange.outcome.status.is_some() {
-            let sizes = meters.response_sizes;
-            shard.record(sizes[usize::from(exchange.outcome.failure.is_some())], exchange.body_bytes);
-        }
         if meters.request_body_len > 0 && exchange.bytes_out > 0 {
             shard.record(meters.request_size, meters.request_body_len);
         }
-        if exchange.outcome.failure.is_none() {
+        let [good_size, bad_size] = meters.response_sizes;
+        let response_size = if exchange.outcome.failure.is_none() {
             shard.add(meters.successes, 1);
+            good_size
         } else {
             shard.add(meters.failures, 1);
             let errors = meters.errors(shard, exchange.outcome);
             shard.add(errors, 1);
+            bad_size
+        };
+        if exchange.outcome.status.is_some() {
+            shard.record(response_size, exchange.body_bytes);
         }
         let counted = self.shown.pick();
-        if let (true, Some(series)) = (counted || exchange.trace.is_some(), of_outcome.samples) {
-            shard.sample(Sample {
-                series,
-                start_unix_ns: self.epoch_ns.wrapping_add(exchange.sent_ns),
-                duration_ns: exchange.service_ns,
-                bytes: exchange.body_bytes,
-                counted,
-                trace: exchange.trace,
-            });
+        if counted || exchange.trace.is_some() {
+            self.show(step, exchange, counted);
         }
+    }
+
+    /// Keeps a sample of the request.
+    #[inline(never)]
+    fn show(&mut self, step: usize, exchange: &Exchange, counted: bool) {
+        let sample = Sample {
+            series: self.steps[step].sample_series(&self.shard, exchange.outcome),
+            start_unix_ns: self.epoch_ns.wrapping_add(exchange.sent_ns),
+            duration_ns: exchange.service_ns,
+            bytes: exchange.body_bytes,
+            counted,
+            trace: exchange.trace,
+        };
+        self.shard.sample(sample);
     }
 
     pub(crate) fn iteration(&mut self) {
@@ -210,10 +222,7 @@ impl StepMeters {
                 .label(name::OUTCOME, outcome)
         };
         StepMeters {
-            step: step.name.clone(),
-            method: step.method.clone(),
-            url: step.url.to_string().split('?').next().unwrap_or_default().to_owned(),
-            server: (step.url.host().to_owned(), step.url.port()),
+            request: RequestLabels::new(step),
             request_body_len: step.body_len,
             successes: requests(SUCCESS),
             failures: requests(FAILURE),
@@ -223,62 +232,41 @@ impl StepMeters {
             response_sizes: [SUCCESS, FAILURE].map(|outcome| size(response_size(outcome))),
             open: is_open.then(|| OpenMeters::new(registry, &step.name)),
             errors: Default::default(),
-            outcomes: Vec::with_capacity(MAX_OUTCOMES),
+            durations: ByOutcome::new(),
+            samples: ByOutcome::new(),
         }
     }
 
-    /// The series of requests that ended this way; they appear with the first of them.
-    fn of_outcome(&mut self, shard: &Shard, outcome: Outcome) -> OutcomeMeters {
-        match self.outcomes.iter().find(|(known, _)| *known == outcome) {
-            Some((_, meters)) => *meters,
-            None => self.new_outcome(shard, outcome),
-        }
+    /// The durations of requests that ended this way; their series appears with the first of them.
+    fn duration(&mut self, shard: &Shard, outcome: Outcome) -> Histogram {
+        self.durations.of(outcome, |is_known| {
+            let metric = self
+                .request
+                .metric(name::DURATION, outcome, is_known)
+                .unit(Unit::Seconds)
+                .help("Time from the first byte of a request sent to the last byte of its response received.")
+                .precision(Precision::Three);
+            shard.registry().histogram(metric)
+        })
     }
 
-    #[cold]
-    fn new_outcome(&mut self, shard: &Shard, outcome: Outcome) -> OutcomeMeters {
-        let is_full = self.outcomes.len() >= MAX_OUTCOMES;
-        let duration = self
-            .of(outcome, is_full, name::DURATION)
-            .unit(Unit::Seconds)
-            .help("Time from the first byte of a request sent to the last byte of its response received.")
-            .precision(Precision::Three);
-        let samples = || {
-            let request = self
-                .of(outcome, is_full, name::REQUEST)
+    /// What samples of requests that ended this way belong to.
+    fn sample_series(&mut self, shard: &Shard, outcome: Outcome) -> SampleSeries {
+        self.samples.of(outcome, |is_known| {
+            let metric = self
+                .request
+                .metric(name::REQUEST, outcome, is_known)
                 .label(name::OUTCOME, outcome.name())
-                .label(name::URL, self.url.as_str())
-                .label(name::SERVER_ADDRESS, self.server.0.as_str())
-                .label(name::SERVER_PORT, self.server.1);
-            shard.registry().sample_series(request)
-        };
-        let meters = OutcomeMeters {
-            duration: shard.registry().histogram(duration),
-            samples: shard.keeps_samples().then(samples),
-        };
-        if !is_full {
-            self.outcomes.push((outcome, meters));
-        }
-        meters
-    }
-
-    /// A metric of requests that ended this way; past the outcomes that are told apart, of any status.
-    fn of(&self, outcome: Outcome, is_full: bool, name: &str) -> Metric {
-        let mut metric =
-            Metric::new(name).label(name::STEP, self.step.as_str()).label(name::METHOD, self.method.as_str());
-        if let Some(status) = outcome.status {
-            let value = if is_full { LabelValue::from(OVERFLOW) } else { LabelValue::from(status) };
-            metric = metric.label(name::STATUS_CODE, value);
-        }
-        if let Some(failure) = outcome.failure {
-            metric = metric.label(name::ERROR_TYPE, failure.name());
-        }
-        metric
+                .label(name::URL, self.request.url.as_str())
+                .label(name::SERVER_ADDRESS, self.request.server.0.as_str())
+                .label(name::SERVER_PORT, self.request.server.1);
+            shard.registry().sample_series(metric)
+        })
     }
 
     fn errors(&mut self, shard: &Shard, outcome: Outcome) -> Counter {
         let Some(failure) = outcome.failure else { return self.failures };
-        let (step, method) = (self.step.as_str(), self.method.as_str());
+        let (step, method) = (self.request.step.as_str(), self.request.method.as_str());
         *self.errors[failure as usize].get_or_insert_with(|| {
             let metric = Metric::new(name::ERRORS)
                 .unit(Unit::One)
@@ -288,6 +276,55 @@ impl StepMeters {
                 .label(name::ERROR_TYPE, failure.name());
             shard.registry().counter(metric)
         })
+    }
+}
+
+impl RequestLabels {
+    fn new(step: &WorkStep) -> Self {
+        RequestLabels {
+            step: step.name.clone(),
+            method: step.method.clone(),
+            url: step.url.to_string().split('?').next().unwrap_or_default().to_owned(),
+            server: (step.url.host().to_owned(), step.url.port()),
+        }
+    }
+
+    /// A metric of requests that ended this way; of any status, unless the outcome `is_known` by its own.
+    fn metric(&self, name: &str, outcome: Outcome, is_known: bool) -> Metric {
+        let mut metric =
+            Metric::new(name).label(name::STEP, self.step.as_str()).label(name::METHOD, self.method.as_str());
+        if let Some(status) = outcome.status {
+            let value = if is_known { LabelValue::from(status) } else { LabelValue::from(OVERFLOW) };
+            metric = metric.label(name::STATUS_CODE, value);
+        }
+        if let Some(failure) = outcome.failure {
+            metric = metric.label(name::ERROR_TYPE, failure.name());
+        }
+        metric
+    }
+}
+
+impl<T: Copy> ByOutcome<T> {
+    fn new() -> Self {
+        ByOutcome(Vec::with_capacity(MAX_OUTCOMES))
+    }
+
+    /// The handle for `outcome`; `register` makes it, and is told whether there is room to know it from then on.
+    fn of(&mut self, outcome: Outcome, register: impl FnOnce(bool) -> T) -> T {
+        match self.0.iter().find(|(known, _)| *known == outcome) {
+            Some((_, handle)) => *handle,
+            None => self.first(outcome, register),
+        }
+    }
+
+    #[cold]
+    fn first(&mut self, outcome: Outcome, register: impl FnOnce(bool) -> T) -> T {
+        let is_known = self.0.len() < MAX_OUTCOMES;
+        let handle = register(is_known);
+        if is_known {
+            self.0.push((outcome, handle));
+        }
+        handle
     }
 }
 
