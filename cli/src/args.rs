@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use barewire_runner::{Delay, Profile, Stall, parse_duration};
+use barewire_runner::{Delay, Profile, Sampling, Stall, parse_duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::encode::EncodeArgs;
@@ -80,6 +80,10 @@ pub(crate) struct RunArgs {
     /// exporter only as in otlp=tigrister; repeatable [default: barewire]
     #[arg(long, value_name = "[EXPORTER=]NAME")]
     pub(crate) profile: Vec<ExporterProfile>,
+
+    /// The share of requests, 0 to 1, that are told one by one, where a profile does that [default: 1]
+    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
+    pub(crate) sample_rate: Option<f64>,
 
     /// Write the results to a file, as JSON
     #[arg(long, value_name = "FILE.json")]
@@ -163,6 +167,12 @@ impl FromStr for ExporterProfile {
         };
         Ok(ExporterProfile { exporter, profile: name.parse()? })
     }
+}
+
+/// A share of requests.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| format!("'{text}' is no number: give 0 for none to 1 for all"))?;
+    Sampling::new(share, share).map(|_| share)
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {

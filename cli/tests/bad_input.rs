@@ -79,6 +79,15 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["http://TARGET/", "-r", "-5"], &["rate: ", "-5 is out of range", "give 0.001 to"]),
     (&["http://TARGET/", "-r", "NaN"], &["rate: ", "NaN is out of range", "give 0.001 to"]),
     (&["http://TARGET/", "--timeout", "0s"], &["timeout: ", "0s", "give at least 1ms"]),
+    (
+        &["http://TARGET/", "--sample-rate", "1.5"],
+        &["--sample-rate", "'1.5'", "give 0 for none to 1 for all"],
+    ),
+    (&["http://TARGET/", "--sample-rate", "-1"], &["--sample-rate", "'-1'", "give 0 for none to 1 for all"]),
+    (
+        &["http://TARGET/", "--sample-rate", "all"],
+        &["--sample-rate", "'all'", "give 0 for none to 1 for all"],
+    ),
     (&["http://TARGET/", "--interval", "0s"], &["--interval", "'0s'", "10ms or longer"]),
     (
         &["http://TARGET/", "--results", "no/such/r.json"],

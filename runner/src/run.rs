@@ -41,6 +41,7 @@ pub struct Run {
     workers: Vec<JoinHandle<io::Result<Totals>>>,
     wakers: Vec<Arc<Waker>>,
     start_ns: u64,
+    start_unix_ns: u64,
     stop_ns: Arc<AtomicU64>,
     /// The gauges of a thread that has ended are gone, and a backend would go on showing its last ones.
     _resting: Shard,
@@ -101,8 +102,8 @@ impl Run {
         let worker = |thread| Worker::new(&workload, thread, addr, registry, sampling, &stop_ns);
         let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
         let wakers = workers.iter().map(Worker::waker).collect();
-        let start_ns = now_ns();
-        let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns, _resting };
+        let (start_ns, start_unix_ns) = (now_ns(), registry.start_unix_ns() + registry.elapsed_ns());
+        let mut run = Run { workers: Vec::new(), wakers, start_ns, start_unix_ns, stop_ns, _resting };
         for (at, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("load {at}"));
             match thread.spawn(move || worker.run(start_ns)) {
@@ -123,6 +124,11 @@ impl Run {
             // Only a poll that is gone cannot be woken.
             drop(waker.wake());
         }
+    }
+
+    /// When the load began, in nanoseconds since the Unix epoch.
+    pub fn start_unix_ns(&self) -> u64 {
+        self.start_unix_ns
     }
 
     /// How long ago the load began.

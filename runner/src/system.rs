@@ -150,10 +150,9 @@ impl Meters {
     }
 
     fn cpu(&mut self, process: &Process) {
-        let percent_of_one = process.system.process(process.pid).map(|process| process.cpu_usage());
-        let used = percent_of_one.map_or(f64::NAN, |percent| f64::from(percent) / 100.0 / self.cpus);
-        self.shard.set(self.process_cpu, used);
-        self.shard.set(self.system_cpu, f64::from(process.system.global_cpu_usage()) / 100.0);
+        let used = process.system.process(process.pid).map(|process| part(process.cpu_usage(), self.cpus));
+        self.shard.set(self.process_cpu, used.unwrap_or(f64::NAN));
+        self.shard.set(self.system_cpu, part(process.system.global_cpu_usage(), 1.0));
     }
 
     fn network(&mut self, networks: &Networks) {
@@ -162,6 +161,12 @@ impl Meters {
             self.shard.add(self.received, interface.received());
         }
     }
+}
+
+/// So many percent of one processor as a part of `cpus`. Times that are read one after the other may add up to more
+/// than there was.
+fn part(percent: f32, cpus: f64) -> f64 {
+    (f64::from(percent) / 100.0 / cpus).min(1.0)
 }
 
 /// How busy the processors were, as [`SystemUsage`] saw it last.
@@ -236,8 +241,8 @@ mod tests {
                 break cpu;
             }
         };
-        assert!(cpu.process.is_some_and(|process| process <= 1.01), "{cpu:?}");
-        assert!(cpu.system.is_some_and(|system| (0.0..=1.01).contains(&system)), "{cpu:?}");
+        assert!(cpu.process.is_some_and(|process| process <= 1.0), "{cpu:?}");
+        assert!(cpu.system.is_some_and(|system| (0.0..=1.0).contains(&system)), "{cpu:?}");
         let snapshot = registry.snapshot();
         let traffic = |direction: &str| {
             let mut readings = snapshot.readings();
@@ -253,6 +258,14 @@ mod tests {
         for direction in ["transmit", "receive"] {
             assert!(traffic(direction).is_some_and(|bytes| bytes > 1_000_000), "{direction}");
         }
+    }
+
+    #[test]
+    fn a_utilization_is_a_part_of_all_processors() {
+        assert_eq!(
+            [part(50.0, 1.0), part(50.0, 2.0), part(150.0, 2.0), part(201.0, 2.0)],
+            [0.5, 0.25, 0.75, 1.0]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod settings;
 use std::net::SocketAddr;
 
 use barewire::{Error, Exporter, wire::http::Url};
-use barewire_runner::{Origin, Workload};
+use barewire_runner::{Origin, Wire, Workload};
 
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
@@ -33,6 +33,8 @@ pub(crate) struct Exporters {
     pub(crate) pages: Vec<SocketAddr>,
     /// Whether one of them writes to stdout, which is nobody else's then.
     pub(crate) stdout: bool,
+    /// Whether one of them tells of requests one by one.
+    pub(crate) samples: bool,
 }
 
 impl Exporters {
@@ -45,7 +47,7 @@ impl Exporters {
         }
         let settings = Settings::read(args)?;
         settings.check(asked.iter().map(|(name, _)| name))?;
-        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false };
+        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false, samples: false };
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.
             if asked[..at].iter().any(|(known, other)| known.kind() == name.kind() && other == destination) {
@@ -71,6 +73,8 @@ impl Exporters {
         workload: &Workload,
         origin: &Origin,
     ) -> Result<(), Failure> {
+        let wire = wire(name.kind());
+        self.samples |= settings.profiles(name).iter().any(|profile| profile.samples(wire).is_some());
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
                 let page = prometheus::open(destination, name, settings, workload)?;
@@ -97,6 +101,14 @@ fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
 
 fn is_stdout(name: &Name, destination: &str) -> bool {
     destination == if name.kind() == LOG { log::STDOUT } else { "-" }
+}
+
+/// What a kind of exporters speaks.
+fn wire(kind: &str) -> Wire {
+    match kind {
+        PROMETHEUS => Wire::Prometheus,
+        _ => Wire::Otlp,
+    }
 }
 
 /// Names the flag that an error comes from.

@@ -15,13 +15,14 @@ pub struct LifecycleMeter {
     shard: Shard,
     phases: [Gauge; Phase::ALL.len()],
     elapsed: Gauge,
+    start_time: Gauge,
     end_time: Gauge,
     events: [Counter; name::ALL_EVENTS.len()],
 }
 
 impl LifecycleMeter {
-    /// Registers the series, and shows the beginning.
-    pub fn new(registry: &Registry, lifecycle: &Lifecycle) -> Self {
+    /// Registers the series.
+    pub fn new(registry: &Registry) -> Self {
         let time = |name, help| registry.gauge(Metric::new(name).unit(Unit::Seconds).help(help));
         let phase = |phase: Phase| {
             let metric =
@@ -32,18 +33,14 @@ impl LifecycleMeter {
             let metric = Metric::new(name::EVENTS).unit(Unit::One).help("What happened in the run, by kind.");
             registry.counter(metric.label("event", event))
         };
-        let mut shard = registry.shard();
-        let start = time(name::START_TIME, "When the run began, since the Unix epoch.");
-        shard.set(start, unix_seconds(lifecycle.start_unix_ns()));
-        let mut meter = LifecycleMeter {
-            shard,
+        LifecycleMeter {
+            shard: registry.shard(),
             phases: Phase::ALL.map(phase),
             elapsed: time(name::ELAPSED, "How long the run has lasted."),
+            start_time: time(name::START_TIME, "When the run began, since the Unix epoch."),
             end_time: time(name::END_TIME, "When the run ended, since the Unix epoch."),
             events: name::ALL_EVENTS.map(events),
-        };
-        meter.show(lifecycle, Duration::ZERO);
-        meter
+        }
     }
 
     /// Shows where the run stands `elapsed` after its start.
@@ -52,6 +49,7 @@ impl LifecycleMeter {
         for (phase, gauge) in Phase::ALL.into_iter().zip(self.phases) {
             self.shard.set(gauge, f64::from(u8::from(phase == present)));
         }
+        self.shard.set(self.start_time, unix_seconds(lifecycle.start_unix_ns()));
         self.shard.set(self.elapsed, lifecycle.ended().unwrap_or(elapsed).as_secs_f64());
         if let Some(ended) = lifecycle.ended() {
             self.shard.set(self.end_time, unix_seconds(lifecycle.start_unix_ns()) + ended.as_secs_f64());

@@ -165,7 +165,8 @@ fn busy_processors_are_warned_of_once_they_have_been_busy_for_a_while() {
 fn the_course_of_a_run_is_shown_as_series() {
     let registry = Registry::new("test");
     let mut run = lifecycle(r#""users": 3, "duration": "5s", "ramp_up": "2s""#);
-    let mut meter = LifecycleMeter::new(&registry, &run);
+    let mut meter = LifecycleMeter::new(&registry);
+    meter.show(&run, s(0.0));
     let shown = || {
         let snapshot = registry.snapshot();
         let line = |(metric, reading): (&std::sync::Arc<barewire::Metric>, Reading<'_>)| {
@@ -185,9 +186,8 @@ fn the_course_of_a_run_is_shown_as_series() {
     };
     let start = "load_test.start_time 1700000000".to_owned();
     let expected = |present, elapsed: &str, end: &[&str]| {
-        let mut lines = vec![start.clone()];
-        lines.extend(phases(present));
-        lines.push(format!("load_test.elapsed {elapsed}"));
+        let mut lines = phases(present).to_vec();
+        lines.extend([format!("load_test.elapsed {elapsed}"), start.clone()]);
         lines.extend(end.iter().map(|line| (*line).to_owned()));
         lines
     };
