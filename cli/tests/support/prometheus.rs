@@ -53,6 +53,19 @@ impl Prometheus {
         Some(value.parse().expect("a number"))
     }
 
+    /// What it knows of each metric, by name: `[{"type", "unit", "help"}]`.
+    pub(crate) fn metadata(&self) -> Value {
+        self.api("/api/v1/metadata")
+    }
+
+    /// The labels of every series that a selector selects.
+    pub(crate) fn series(&self, selector: &str) -> Vec<Value> {
+        match self.api(&format!("/api/v1/series?match[]={}", percent_encoded(selector))) {
+            Value::Array(series) => series,
+            other => panic!("{selector}: not a list: {other}"),
+        }
+    }
+
     /// How many targets answered their last scrape with a page that Prometheus could read.
     pub(crate) fn targets_up(&self) -> usize {
         let data = self.api("/api/v1/targets");

@@ -108,6 +108,7 @@ fn pushed() -> Vec<Rule> {
 mod tests {
     use super::*;
     use crate::{Profile, profile::scene::Scene};
+    use ::barewire::view::Value;
 
     fn shown(wire: Wire) -> String {
         Scene::new().show(&mut Profile::LoadDensity.view(&Scene::workload(None), wire)).join("\n")
@@ -133,6 +134,26 @@ mod tests {
             loaddensity.response.size histogram By request_type=GET name=browse outcome=failure\n\
             loaddensity.response.size histogram By request_type=GET name=browse outcome=success";
         assert_eq!(shown(Wire::Otlp), expected);
+    }
+
+    #[test]
+    fn latencies_are_told_apart_by_the_outcome_and_lose_none() {
+        let mut view = Profile::LoadDensity.view(&Scene::workload(None), Wire::Otlp);
+        let scene = Scene::new();
+        let frame = view.show(&scene.snapshot(), None);
+        let count = |outcome: &str| {
+            let of_outcome = frame.points.iter().filter(|point| {
+                point.metric.name.ends_with("latency")
+                    && point.metric.label_value(name::OUTCOME) == Some(&outcome.into())
+            });
+            let counts = of_outcome.map(|point| match &point.value {
+                Value::Histogram(shown) => (shown.count(), shown.bounds.len()),
+                other => panic!("another shape: {other:?}"),
+            });
+            counts.collect::<Vec<_>>()
+        };
+        let bounds = LATENCY_BOUNDS.len();
+        assert_eq!((count("success"), count("failure")), (vec![(1, bounds)], vec![(2, bounds)]));
     }
 
     #[test]

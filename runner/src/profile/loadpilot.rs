@@ -2,7 +2,7 @@
 //!
 //! Its own percentiles are those of the whole run, which hide what happens now; here they are those of the window,
 //! and the run's stand beside them as `loadpilot_run_latency_…`. Under a rate the latency counts from when a request
-//! was due.
+//! was due; without one there is no target rate to show.
 
 use ::barewire::{
     Unit,
