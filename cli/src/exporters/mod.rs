@@ -4,6 +4,7 @@ mod influx;
 mod log;
 mod otlp;
 mod prometheus;
+mod secret;
 mod settings;
 mod statsd;
 
@@ -24,7 +25,7 @@ const STATSD: &str = "statsd";
 /// The kinds of exporters that have profiles, each called like its flag.
 const KINDS: [&str; 4] = [OTLP, STATSD, INFLUX, PROMETHEUS];
 
-/// The kinds of exporters that send headers.
+/// The kinds of exporters that send headers, credentials among them.
 const SENDS_HEADERS: [&str; 2] = [OTLP, INFLUX];
 
 /// Where a page is when nobody says what to do with the figures.
@@ -50,7 +51,7 @@ impl Exporters {
             asked.push((Name::new(PROMETHEUS, 0), ANY_PORT));
         }
         let settings = Settings::read(args)?;
-        settings.check(asked.iter().map(|(name, _)| name))?;
+        settings.check(&asked)?;
         let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false, samples: false };
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.

@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod agent;
+mod authority;
 mod barewire;
 mod collector;
 mod exposition;
@@ -16,6 +17,7 @@ mod nginx;
 pub(crate) mod otlp;
 mod process;
 mod prometheus;
+mod receiver;
 mod victoria;
 
 use std::env;
@@ -24,6 +26,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use agent::Agent;
+pub(crate) use authority::Authority;
 pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
@@ -33,6 +36,7 @@ pub(crate) use intake::{Intake, Series, Sketch};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;
+pub(crate) use receiver::Receiver;
 pub(crate) use victoria::Victoria;
 
 /// The longest that a receiver may take to start, or to show what was sent to it, on a busy machine.
