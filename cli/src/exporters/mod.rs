@@ -25,6 +25,7 @@ const SENDS_HEADERS: [&str; 1] = [OTLP];
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// What carries the run's metrics out.
+#[derive(Default)]
 pub(crate) struct Exporters {
     pub(crate) list: Vec<Box<dyn Exporter>>,
     /// Where the Prometheus pages are.
@@ -33,6 +34,8 @@ pub(crate) struct Exporters {
     pub(crate) stdout: bool,
     /// Whether one of them tells of requests one by one.
     pub(crate) samples: bool,
+    /// Whether one of them takes traces.
+    traces: bool,
 }
 
 impl Exporters {
@@ -44,7 +47,7 @@ impl Exporters {
         }
         let settings = Settings::read(args)?;
         settings.check(asked.iter().map(|(name, _)| name))?;
-        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false, samples: false };
+        let mut exporters = Exporters::default();
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.
             if asked[..at].iter().any(|(known, other)| known.kind() == name.kind() && other == destination) {
@@ -52,6 +55,12 @@ impl Exporters {
                 return Err(Failure::Usage(format!("--{kind}: {shown} is given twice: leave one out")));
             }
             exporters.add(name, destination, &settings, workload)?;
+        }
+        if settings.traces && !exporters.traces {
+            let remedy = "add --otlp with a base URL, file:PATH or -";
+            return Err(Failure::Usage(format!(
+                "--trace-sample: no exporter of this run takes traces: {remedy}"
+            )));
         }
         Ok(exporters)
     }
@@ -73,7 +82,9 @@ impl Exporters {
             }
             _ => {
                 self.stdout |= destination == "-";
-                Box::new(otlp::open(destination, name, settings, workload)?)
+                let otlp = otlp::open(destination, name, settings, workload)?;
+                self.traces |= otlp.wants_samples();
+                Box::new(otlp)
             }
         };
         self.list.push(exporter);

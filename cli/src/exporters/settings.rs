@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Settings {
     headers: Vec<ExporterHeader>,
     profiles: Vec<ExporterProfile>,
+    /// Whether requests are traced.
+    pub(super) traces: bool,
 }
 
 /// The name of one exporter among those of a run.
@@ -48,7 +50,8 @@ impl Settings {
         let parse =
             |text: &String| text.parse().map_err(|why: String| Failure::Usage(format!("--header: {why}")));
         let headers = args.header.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(Settings { headers, profiles: args.profile.clone() })
+        let traces = args.trace_sample.is_some_and(|share| share > 0.0);
+        Ok(Settings { headers, profiles: args.profile.clone(), traces })
     }
 
     /// The headers of one exporter.

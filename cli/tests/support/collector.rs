@@ -47,9 +47,24 @@ impl Collector {
         format!("http://{}", self.addr())
     }
 
-    /// What it received so far, in order; a line that is still being written is left out.
+    /// The metrics that it received so far, in order; a line that is still being written is left out.
     pub(crate) fn documents(&self) -> Vec<Value> {
-        otlp::documents(&self.child.dir().read(DOCUMENTS))
+        otlp::documents(&self.file())
+    }
+
+    /// The log records that it received so far.
+    pub(crate) fn log_records(&self) -> Vec<Value> {
+        otlp::log_records(&self.file())
+    }
+
+    /// The spans that it received so far.
+    pub(crate) fn spans(&self) -> Vec<Value> {
+        otlp::spans(&self.file())
+    }
+
+    /// Everything that it received so far, a document a line.
+    pub(crate) fn file(&self) -> String {
+        self.child.dir().read(DOCUMENTS)
     }
 
     /// The cumulative sum of that name in the last document that has it, added up over its data points.
