@@ -169,3 +169,24 @@ fn a_run_streams_its_events_and_a_share_of_its_requests_to_a_collector() {
         );
     }
 }
+
+#[test]
+fn a_collector_of_metrics_alone_gets_them_whole_and_what_it_does_not_take_is_counted() {
+    let (target, collector) = (Target::start(&[]), Collector::start_for_metrics());
+    let (url, otlp_url) = (target.url(), collector.otlp_url());
+    let args = ["run", &url, "-d", "1s", "-r", "200", "--interval", "100ms", "--trace-sample", "1"];
+    let ended = barewire_to_end(args.into_iter().chain(["--otlp", &otlp_url, "--results", RESULTS]));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("does not deliver"), "{}", ended.stderr);
+    let exporter = &ended.results["exporters"][0];
+    assert_eq!(exporter["complete"], true, "{exporter:#}");
+    for (delivered, lost) in [("events", "events_lost"), ("samples", "samples_lost")] {
+        assert_eq!(exporter[delivered], 0, "{exporter:#}");
+        assert!(exporter[lost].as_u64() > Some(0), "{exporter:#}");
+    }
+    assert!(exporter["last_error"].as_str().is_some_and(|error| error.contains("answered 404")), "{exporter:#}");
+    let requests = ended.results["requests"].as_u64().expect("requests") as f64;
+    poll(PATIENCE, "all requests", || {
+        (collector.last_sum("http.client.requests") == Some(requests)).then_some(())
+    });
+}

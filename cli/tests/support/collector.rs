@@ -18,9 +18,19 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start() -> Self {
+        Self::start_with(CONFIG)
+    }
+
+    /// One that has no place for logs and traces.
+    pub(crate) fn start_for_metrics() -> Self {
+        let has_place = |line: &&str| !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:");
+        Self::start_with(&CONFIG.lines().filter(has_place).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn start_with(config: &str) -> Self {
         let (child, [http, telemetry]) = serve(
             |dir, [http, telemetry]| {
-                let config = CONFIG
+                let config = config
                     .replace("@HTTP@", &http.to_string())
                     .replace("@TELEMETRY@", &telemetry.to_string())
                     .replace("@DOCUMENTS@", DOCUMENTS);
