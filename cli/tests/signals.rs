@@ -184,7 +184,10 @@ fn a_collector_of_metrics_alone_gets_them_whole_and_what_it_does_not_take_is_cou
         assert_eq!(exporter[delivered], 0, "{exporter:#}");
         assert!(exporter[lost].as_u64() > Some(0), "{exporter:#}");
     }
-    assert!(exporter["last_error"].as_str().is_some_and(|error| error.contains("answered 404")), "{exporter:#}");
+    assert!(
+        exporter["last_error"].as_str().is_some_and(|error| error.contains("answered 404")),
+        "{exporter:#}"
+    );
     let requests = ended.results["requests"].as_u64().expect("requests") as f64;
     poll(PATIENCE, "all requests", || {
         (collector.last_sum("http.client.requests") == Some(requests)).then_some(())

@@ -17,6 +17,9 @@ use barewire::{
     },
 };
 
+#[cfg(feature = "tls")]
+use barewire::wire::net::Tls;
+
 use crate::encode::{Encoded, Encoder, LogEncoder, SpanEncoder};
 use lines::Lines;
 use way::{Receiver, Way};
@@ -147,6 +150,17 @@ impl Otlp {
             Way::Lines(_) => return Err(meaningless("an authorization")),
         }
         Ok(self)
+    }
+
+    /// Speaks TLS in this way. It has no meaning for a URL of `http`, nor for a file; without it, `https` trusts whom the
+    /// system trusts.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: &Tls) -> Self {
+        if let Way::Http(receiver) = &mut self.way {
+            receiver.posts().for_each(|post| post.set_tls(tls));
+        }
+        self
     }
 
     /// Compresses the bodies of requests. A file stays as it is.

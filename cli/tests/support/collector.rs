@@ -23,7 +23,9 @@ impl Collector {
 
     /// One that has no place for logs and traces.
     pub(crate) fn start_for_metrics() -> Self {
-        let has_place = |line: &&str| !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:");
+        let has_place = |line: &&str| {
+            !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:")
+        };
         Self::start_with(&CONFIG.lines().filter(has_place).collect::<Vec<_>>().join("\n"))
     }
 
