@@ -53,8 +53,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Stream OTLP/JSON to a Collector's base URL, to a file, one document a line, or to stdout; repeatable
-    #[arg(long, value_name = "URL|file:PATH|-")]
+    /// Stream OTLP/JSON to a Collector's base URL, metrics alone to a URL that is used as it stands, or all to a file,
+    /// one document a line, or to stdout; repeatable
+    #[arg(long, value_name = "URL|metrics:URL|file:PATH|-")]
     pub(crate) otlp: Vec<String>,
 
     /// Send InfluxDB line protocol by UDP, or to the write API of version 1 (/write?db=…), 2
@@ -111,6 +112,11 @@ pub(crate) struct RunArgs {
     /// The share of requests, 0 to 1, that are told one by one, where a profile does that [default: 1]
     #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
     pub(crate) sample_rate: Option<f64>,
+
+    /// The share of requests, 0 to 1, that carry a trace to the target and go to --otlp as spans, such as 0.001 for
+    /// one in a thousand [default: 0]
+    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
+    pub(crate) trace_sample: Option<f64>,
 
     /// Write the results to a file, as JSON
     #[arg(long, value_name = "FILE.json")]

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let usage = SystemUsage::new(&registry);
     let judge = Judge::new(&registry, workload.thresholds());
     let meter = LifecycleMeter::new(&registry);
-    let sampling = sampling(args.sample_rate, None, exporters.samples)?;
+    let sampling = sampling(args.sample_rate, args.trace_sample, exporters.samples)?;
     let mut load = Run::start_with(&workload, &registry, sampling)?;
 
     let console = Console { quiet: args.quiet, stdout: !exporters.stdout };

@@ -88,6 +88,18 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--sample-rate", "all"],
         &["--sample-rate", "'all'", "give 0 for none to 1 for all"],
     ),
+    (
+        &["http://TARGET/", "--trace-sample", "1/1000"],
+        &["--trace-sample", "'1/1000'", "give 0 for none to 1 for all"],
+    ),
+    (
+        &["http://TARGET/", "--trace-sample", "0.1"],
+        &["--trace-sample: ", "no exporter of this run takes traces", "add --otlp"],
+    ),
+    (
+        &["http://TARGET/", "--trace-sample", "0.1", "--otlp", "metrics:http://RECEIVER/"],
+        &["--trace-sample: ", "no exporter of this run takes traces", "add --otlp"],
+    ),
     (&["http://TARGET/", "--interval", "0s"], &["--interval", "'0s'", "10ms or longer"]),
     (
         &["http://TARGET/", "--results", "no/such/r.json"],
@@ -105,6 +117,7 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--otlp", "http://me:hunter2%zz@RECEIVER"],
         &["--otlp: ", "credentials", "percent-encoded"],
     ),
+    (&["http://TARGET/", "--otlp", "metrics:RECEIVER"], &["--otlp: ", "'RECEIVER'", "http://"]),
     (&["http://TARGET/", "--otlp", "file:"], &["--otlp: ", "'file:'", "file:PATH"]),
     (
         &["http://TARGET/", "--otlp", "file:no/such/o.jsonl"],

@@ -34,8 +34,8 @@ const SPANS_LIMIT_BYTES: usize = 1 << 20;
 ///
 /// Events go out as log records, and samples that have a place in a trace as spans, if [`Otlp::traces`] asks for them;
 /// both name the registry's resource. Each signal has a connection of its own, and what becomes of the others is nothing
-/// to the metrics: an attempt has a quarter of the time until the deadline, and a signal that fails is left alone for
-/// four times as long as the attempt took. A receiver that answers 404 or 405 does not have that signal, and is not
+/// to the metrics: an attempt has half of the time until the deadline, and a signal that fails is left alone for four
+/// times as long as the attempt took. A receiver that answers 404 or 405 does not have that signal, and is not
 /// asked again; its events and spans are counted as left out.
 ///
 /// ```

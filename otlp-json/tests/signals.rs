@@ -24,9 +24,9 @@ use support::{HANG_UP, OK, PATIENCE, SILENCE, Server, failed, host, scratch_file
 const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// So far away that a quarter of it is patience enough.
+/// So far away that half of it is patience enough.
 fn later() -> Instant {
-    Instant::now() + 4 * PATIENCE
+    Instant::now() + 2 * PATIENCE
 }
 
 fn event(name: &'static str) -> Event {
@@ -95,7 +95,7 @@ impl Exporter for Witness {
 /// A lane that only looks for samples, with patience.
 fn watched(otlp: Otlp, registry: &Registry) -> (Reporting, Receiver<Result<Delivered, ExportError>>) {
     let (sender, outcomes) = channel();
-    let reporter = Reporter::every(NEVER).timeout(4 * PATIENCE);
+    let reporter = Reporter::every(NEVER).timeout(2 * PATIENCE);
     (reporter.export(Witness(otlp, sender)).start(registry), outcomes)
 }
 
@@ -170,7 +170,7 @@ fn events_before_the_first_snapshot_name_the_resource() {
     let registry = shop();
     registry.resource("host.name", "h");
     let reporting = Reporter::every(NEVER)
-        .timeout(4 * PATIENCE)
+        .timeout(2 * PATIENCE)
         .export(Otlp::http(&server.url).unwrap())
         .start(&registry);
     reporting.event(&event("test.start"));
@@ -265,7 +265,7 @@ fn a_receiver_without_logs_is_told_of_once_and_not_asked_again() {
 fn a_run_with_a_receiver_of_metrics_alone_ends_complete_and_counts_its_events() {
     let server = Server::by_path(|path| if path == "/v1/metrics" { OK } else { NOT_FOUND });
     let reporting = Reporter::every(Duration::from_millis(10))
-        .timeout(4 * PATIENCE)
+        .timeout(2 * PATIENCE)
         .export(Otlp::http(&server.url).unwrap())
         .start(&shop());
     for name in ["a", "b", "c"] {
@@ -386,14 +386,14 @@ fn receivers_of_logs_and_traces_that_say_nothing_do_not_stop_the_metrics() {
 }
 
 #[test]
-fn a_silent_receiver_has_a_quarter_of_the_time_and_is_then_left_alone_for_longer() {
+fn a_silent_receiver_has_half_of_the_time_and_is_then_left_alone_for_longer() {
     let server = Server::by_path(|_| SILENCE);
     let mut otlp = Otlp::http(&server.url).unwrap();
     let begun = Instant::now();
-    let error = otlp.event(&event("a"), begun + Duration::from_secs(12)).unwrap_err();
+    let error = otlp.event(&event("a"), begun + Duration::from_secs(10)).unwrap_err();
     let took = begun.elapsed();
     assert!(matches!(error, ExportError::TimedOut(_)), "{error:?}");
-    assert!((Duration::from_secs(3)..Duration::from_secs(12)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(5)..Duration::from_secs(10)).contains(&took), "{took:?}");
     assert_eq!(server.request().path(), "/v1/logs");
     assert_eq!(otlp.event(&event("b"), later()), Err(error));
     server.assert_no_more_requests();

@@ -32,6 +32,7 @@ const SENDS_HEADERS: [&str; 2] = [OTLP, INFLUX];
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// What carries the run's metrics out.
+#[derive(Default)]
 pub(crate) struct Exporters {
     pub(crate) list: Vec<Box<dyn Exporter>>,
     /// Where the Prometheus pages are.
@@ -40,6 +41,8 @@ pub(crate) struct Exporters {
     pub(crate) stdout: bool,
     /// Whether one of them tells of requests one by one.
     pub(crate) samples: bool,
+    /// Whether one of them takes traces.
+    traces: bool,
 }
 
 impl Exporters {
@@ -52,7 +55,7 @@ impl Exporters {
         }
         let settings = Settings::read(args)?;
         settings.check(&asked)?;
-        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false, samples: false };
+        let mut exporters = Exporters::default();
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.
             if asked[..at].iter().any(|(known, other)| known.kind() == name.kind() && other == destination) {
@@ -66,6 +69,12 @@ impl Exporters {
                 )));
             }
             exporters.add(name, destination, &settings, workload, origin)?;
+        }
+        if settings.traces && !exporters.traces {
+            let remedy = "add --otlp with a base URL, file:PATH or -";
+            return Err(Failure::Usage(format!(
+                "--trace-sample: no exporter of this run takes traces: {remedy}"
+            )));
         }
         Ok(exporters)
     }
@@ -89,7 +98,11 @@ impl Exporters {
             STATSD => Box::new(statsd::open(destination, name, settings, workload)?),
             INFLUX => Box::new(influx::open(destination, name, settings, workload)?),
             LOG => Box::new(log::open(destination, origin)?),
-            _ => Box::new(otlp::open(destination, name, settings, workload)?),
+            _ => {
+                let otlp = otlp::open(destination, name, settings, workload)?;
+                self.traces |= otlp.wants_samples();
+                Box::new(otlp)
+            }
         };
         self.list.push(exporter);
         Ok(())

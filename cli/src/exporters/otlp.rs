@@ -29,5 +29,5 @@ pub(super) fn open(
     for profile in settings.profiles(name) {
         otlp = otlp.view(profile.view(workload, Wire::Otlp));
     }
-    Ok(otlp)
+    Ok(if settings.traces { otlp.traces() } else { otlp })
 }

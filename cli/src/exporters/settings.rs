@@ -20,6 +20,10 @@ pub(super) struct Settings {
     /// None stands for what the system trusts.
     tls: Option<Tls>,
     profiles: Vec<ExporterProfile>,
+    /// Whether requests are traced.
+    pub(super) traces: bool,
+    /// The share of requests that are shown one by one, where a profile shows them.
+    pub(super) sample_rate: f64,
 }
 
 /// The name of one exporter among those of a run.
@@ -54,6 +58,8 @@ impl Settings {
             auths: each(&args.auth, auth).map_err(|why| Failure::Usage(format!("--auth: {why}")))?,
             tls: tls(args)?,
             profiles: args.profile.clone(),
+            traces: args.trace_sample.is_some_and(|share| share > 0.0),
+            sample_rate: args.sample_rate.unwrap_or(1.0),
         })
     }
 

@@ -20,7 +20,7 @@ pub(super) fn open(
     for profile in settings.profiles(name) {
         statsd = statsd.view(profile.view(workload, Wire::Statsd));
         if let Some(rule) = profile.samples(Wire::Statsd) {
-            statsd = statsd.samples(rule);
+            statsd = statsd.samples(rule).sample_rate(settings.sample_rate);
         }
     }
     Ok(statsd)

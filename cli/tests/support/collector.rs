@@ -21,8 +21,7 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start() -> Self {
-        // Any answer will do: a GET is not allowed there.
-        Self::launch("http", "", |http| http_get(local(http), "/v1/metrics").is_ok())
+        Self::launch("http", CONFIG, "", |http| http_get(local(http), "/v1/metrics").is_ok())
     }
 
     /// Speaks TLS with a certificate of `authority`, to clients with one of `clients`.
@@ -32,13 +31,22 @@ impl Collector {
             .replace("@CERT@", &own.certificate.display().to_string())
             .replace("@KEY@", &own.key.display().to_string())
             .replace("@CLIENTS@", &clients.file().display().to_string());
-        Self::launch("https", &tls, |_| true)
+        Self::launch("https", CONFIG, &tls, |_| true)
     }
 
-    fn launch(scheme: &'static str, tls: &str, ready: impl Fn(u16) -> bool) -> Self {
+    /// One that has no place for logs and traces.
+    pub(crate) fn start_for_metrics() -> Self {
+        let has_place = |line: &&str| {
+            !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:")
+        };
+        let config = CONFIG.lines().filter(has_place).collect::<Vec<_>>().join("\n");
+        Self::launch("http", &config, "", |http| http_get(local(http), "/v1/metrics").is_ok())
+    }
+
+    fn launch(scheme: &'static str, config: &str, tls: &str, ready: impl Fn(u16) -> bool) -> Self {
         let (child, [http, telemetry]) = serve(
             |dir, [http, telemetry]| {
-                let config = CONFIG
+                let config = config
                     .replace("@HTTP@", &http.to_string())
                     .replace("@TLS@", tls)
                     .replace("@TELEMETRY@", &telemetry.to_string())
@@ -64,9 +72,24 @@ impl Collector {
         format!("{}://{}", self.scheme, self.addr())
     }
 
-    /// What it received so far, in order; a line that is still being written is left out.
+    /// The metrics that it received so far, in order; a line that is still being written is left out.
     pub(crate) fn documents(&self) -> Vec<Value> {
-        otlp::documents(&self.child.dir().read(DOCUMENTS))
+        otlp::documents(&self.file())
+    }
+
+    /// The log records that it received so far.
+    pub(crate) fn log_records(&self) -> Vec<Value> {
+        otlp::log_records(&self.file())
+    }
+
+    /// The spans that it received so far.
+    pub(crate) fn spans(&self) -> Vec<Value> {
+        otlp::spans(&self.file())
+    }
+
+    /// Everything that it received so far, a document a line.
+    pub(crate) fn file(&self) -> String {
+        self.child.dir().read(DOCUMENTS)
     }
 
     /// The cumulative sum of that name in the last document that has it, added up over its data points.

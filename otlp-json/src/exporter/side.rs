@@ -6,8 +6,8 @@
 //!        ──▶ anything else ──▶ resting, four times as long as the attempt took ──▶ ready
 //! ```
 //!
-//! An attempt has a quarter of the time there is, and a rest is four times as long as the attempt: a receiver that
-//! says nothing takes a fifth of the lane's time, and leaves the last snapshot three quarters of its.
+//! An attempt has half of the time there is, and a rest is four times as long as the attempt was: a receiver that says
+//! nothing takes a fifth of the lane's time, and leaves the last snapshot half of its.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,10 @@ use super::{
     http::{Http, Why},
 };
 
-/// What part of the time until the deadline an attempt may take, and of a rest.
-const SHARE: u32 = 4;
+/// An attempt has the time until the deadline, divided by this.
+const SHARE: u32 = 2;
+/// A rest is as long as the attempt was, times this.
+const REST: u32 = 4;
 /// The shortest rest, also after an attempt that took no time.
 const MIN_REST: Duration = Duration::from_millis(100);
 
@@ -67,7 +69,7 @@ impl Side {
             self.state = match refusal.why {
                 Why::Nobody => State::Off,
                 Why::ForNow | Why::ForGood => {
-                    let rest = (begun.elapsed() * SHARE).max(MIN_REST);
+                    let rest = (begun.elapsed() * REST).max(MIN_REST);
                     State::Resting(Instant::now() + rest, refusal.error.clone())
                 }
             };
