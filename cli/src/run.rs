@@ -10,10 +10,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use barewire::{Registry, Reporter, Reporting};
+use barewire::{Exporter, Registry, Reporter, Reporting};
 use barewire_runner::{Behaviour, Figures, Plan, Run, RunError, Target, Workload};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -21,8 +21,15 @@ use signal_hook::{
 };
 
 use crate::{
-    args::RunArgs, console, exporters::Exporters, failure::Failure, judge::Judge, live::Live,
-    report::Outcome, results::Results, summary::summary,
+    args::RunArgs,
+    console,
+    exporters::{Exporters, Page},
+    failure::Failure,
+    judge::Judge,
+    live::Live,
+    report::Outcome,
+    results::Results,
+    summary::summary,
 };
 
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
@@ -34,17 +41,17 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
-    let exporters = Exporters::open(args, &workload)?;
+    let Exporters { list, pages, stdout } = Exporters::open(args, &workload)?;
     args.results.as_deref().map_or(Ok(()), claim)?;
     let interrupt = Interrupt::listen()?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
     let mut load = Run::start(&workload, &registry)?;
 
-    let console = Console { quiet: args.quiet, stdout: !exporters.stdout };
-    console.print(&announcement(&workload, &exporters));
+    let console = Console { quiet: args.quiet, stdout: !stdout };
+    console.print(&announcement(&workload, &pages));
     let mut live = Live::new(args.quiet);
-    let reporting = report_to(exporters, args.interval, &live, &registry);
+    let reporting = report_to(list, args.interval, &live, &registry);
     let mut judge = Judge::new(&registry, workload.thresholds());
     watch(&load, &interrupt, |elapsed| {
         let figures = Figures::of(&registry.snapshot(), elapsed);
@@ -66,6 +73,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     registry.resource("load_test.status", outcome.status());
     live.say("delivering the last snapshot");
     outcome.lanes = reporting.stop(FINAL_FLUSH).lanes;
+    linger(&pages, args.linger, &interrupt, &live);
+    pages.iter().for_each(|page| page.settle(&mut outcome.lanes));
     live.finish();
     console.print(&summary(&outcome));
     if let Some(path) = &args.results {
@@ -133,26 +142,31 @@ fn describe(registry: &Registry, workload: &Workload) -> String {
     run_id
 }
 
-fn announcement(workload: &Workload, exporters: &Exporters) -> String {
+fn announcement(workload: &Workload, pages: &[Page]) -> String {
     let mut text = format!(
         "loading {} with {} connections on {} threads\n",
         workload.target(),
         workload.connections(),
         workload.threads()
     );
-    for page in &exporters.pages {
-        text.push_str(&format!("Prometheus page: http://{page}/metrics\n"));
+    for page in pages {
+        text.push_str(&format!("Prometheus page: http://{}/metrics\n", page.addr));
     }
     text
 }
 
-fn report_to(exporters: Exporters, interval: Duration, live: &Live, registry: &Registry) -> Reporting {
+fn report_to(
+    exporters: Vec<Box<dyn Exporter>>,
+    interval: Duration,
+    live: &Live,
+    registry: &Registry,
+) -> Reporting {
     let warn = live.warner();
     let reporter = Reporter::every(interval).self_metrics().notify(move |notice| match notice.error {
         Some(error) => warn(&format!("{} does not deliver: {error}", notice.exporter)),
         None => warn(&format!("{} delivers again", notice.exporter)),
     });
-    exporters.list.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
+    exporters.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
 }
 
 /// Calls `show` once a second until the load ends, and ends it when the user asks for that.
@@ -168,6 +182,24 @@ fn watch(load: &Run, interrupt: &Interrupt, mut show: impl FnMut(Duration)) {
             show(elapsed);
         }
         thread::sleep(GLANCE);
+    }
+}
+
+/// Waits until every scraper has the last page, and warns where that took too long. A run that the user ended does not
+/// wait.
+fn linger(pages: &[Page], time: Duration, interrupt: &Interrupt, live: &Live) {
+    if time.is_zero() || interrupt.is_set() {
+        return;
+    }
+    live.say("waiting for a last scrape");
+    let began = Instant::now();
+    for page in pages {
+        while !page.is_seen(GLANCE) && !interrupt.is_set() {
+            if began.elapsed() >= time {
+                live.warn(&format!("nobody fetched the last page of http://{}/metrics in time", page.addr));
+                break;
+            }
+        }
     }
 }
 

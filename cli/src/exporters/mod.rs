@@ -4,11 +4,10 @@ mod otlp;
 mod prometheus;
 mod settings;
 
-use std::net::SocketAddr;
-
 use barewire::{Error, Exporter, wire::http::Url};
 use barewire_runner::Workload;
 
+pub(crate) use self::prometheus::Page;
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
 
@@ -27,8 +26,8 @@ const ANY_PORT: &str = "127.0.0.1:0";
 /// What carries the run's metrics out.
 pub(crate) struct Exporters {
     pub(crate) list: Vec<Box<dyn Exporter>>,
-    /// Where the Prometheus pages are.
-    pub(crate) pages: Vec<SocketAddr>,
+    /// Those of them that are Prometheus pages.
+    pub(crate) pages: Vec<Page>,
     /// Whether one of them writes to stdout, which is nobody else's then.
     pub(crate) stdout: bool,
 }
@@ -51,6 +50,11 @@ impl Exporters {
             }
             exporters.add(name, destination, &settings, workload)?;
         }
+        if exporters.pages.is_empty() && !args.linger.is_zero() {
+            return Err(Failure::Usage(
+                "--linger: this run has no page to scrape: add --prometheus, or leave it out".to_owned(),
+            ));
+        }
         Ok(exporters)
     }
 
@@ -64,7 +68,7 @@ impl Exporters {
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
                 let page = prometheus::open(destination, name, settings, workload)?;
-                self.pages.push(page.local_addr());
+                self.pages.push(Page::of(&page, self.list.len()));
                 Box::new(page)
             }
             _ => {
