@@ -77,6 +77,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "json[:PATH]")]
     pub(crate) log: Vec<String>,
 
+    /// At the end, keep the Prometheus pages up until each scraper has fetched the last one, and at most this long; where
+    /// nobody has scraped yet, wait for one. Ctrl-C ends the wait
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    pub(crate) linger: Duration,
+
     /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: @env:API_KEY'; repeatable
     #[arg(long, value_name = "EXPORTER:NAME: SECRET")]
     // Not parsed here: an error would repeat it, and it may be a secret.
