@@ -146,16 +146,24 @@ fn a_udp_receiver_that_is_away_gets_everything_when_it_is_back() {
     hits.export(&mut statsd).unwrap();
     assert_eq!(total(receive(&receiver).as_bytes()), 1);
     drop(receiver);
-    for _ in 0..3 {
+    // A busy kernel may be late to say that nobody listens.
+    let (mut lost, deadline) = (0, in_time());
+    let error = loop {
         hits.count(1);
-        let error = hits.export(&mut statsd).unwrap_err();
-        assert_eq!(error, ExportError::Failed(format!("{address}: nobody listens there")));
-    }
+        match hits.export(&mut statsd) {
+            Err(error) => break error,
+            Ok(_) => lost += 1,
+        }
+        assert!(Instant::now() < deadline);
+    };
+    assert_eq!(error, ExportError::Failed(format!("{address}: nobody listens there")));
     let receiver = UdpSocket::bind(address).unwrap();
     receiver.set_read_timeout(Some(PATIENCE)).unwrap();
     hits.count(1);
-    hits.export(&mut statsd).unwrap();
-    assert_eq!(total(receive(&receiver).as_bytes()), 4);
+    while hits.export(&mut statsd).is_err() {
+        assert!(Instant::now() < deadline);
+    }
+    assert_eq!(total(receive(&receiver).as_bytes()), hits.counted - 1 - lost);
 }
 
 #[test]
@@ -326,14 +334,16 @@ fn a_deadline_that_has_passed_delivers_nothing() {
 
 #[test]
 fn the_client_tells_what_it_sent_and_what_it_lost() {
-    let (receiver, statsd) = udp();
-    let address = receiver.local_addr().unwrap();
+    let place = Place::new();
+    let receiver = place.bind();
+    let statsd = Statsd::unix_datagram(&place.0).unwrap();
+    let receive = |receiver: &UnixDatagram| String::from_utf8(drain(receiver)).unwrap();
     let mut statsd = statsd.telemetry().prefix("shop").view(View::table([Rule::new("all", "hits")]));
     let mut hits = Hits::new(1);
     hits.count(1);
     let tags = |line: &str| {
         let tags = "|c|#client:barewire,client_version:";
-        line.contains(tags) && line.ends_with(",client_transport:udp")
+        line.contains(tags) && line.ends_with(",client_transport:uds")
     };
     let told = |text: &str| {
         let told = text.lines().filter(|line| tags(line)).filter_map(|line| {
@@ -356,8 +366,7 @@ fn the_client_tells_what_it_sent_and_what_it_lost() {
     drop(receiver);
     // The counts of the second snapshot are in the third, which is lost, and so in the fourth too.
     hits.export(&mut statsd).unwrap_err();
-    let receiver = UdpSocket::bind(address).unwrap();
-    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
+    let receiver = place.bind();
     hits.export(&mut statsd).unwrap();
     let fourth = told(&receive(&receiver));
     let dropped = fourth[2].1;
@@ -442,42 +451,6 @@ fn samples_that_find_no_room_or_nobody_are_counted_as_lost() {
     let lane = carry(Statsd::unix_datagram(&place.0).unwrap().samples(rule()), 21, 1 << 32);
     assert_eq!((lane.samples, lane.samples_lost), (0, 21));
     assert!(lane.last_error.is_some_and(|error| error.contains("cannot connect")));
-}
-
-#[test]
-fn a_destination_names_its_way_or_is_refused_with_the_remedy() {
-    let long = format!("unix:/{}", "x".repeat(200));
-    for (destination, why) in [
-        ("udp://localhost", "address 'localhost' has no port: write HOST:PORT"),
-        ("udp://u:secret@h:1", "address 'h:1' has no host: write HOST:PORT"),
-        ("unix:", "socket path '' is empty: name the file of a socket"),
-        ("unixgram:/a\0b", "socket path '/a_b' has a zero in it: leave it out"),
-        (&long, "use a shorter one"),
-        ("tcp://u:secret@h:1", "'h:1' is of no known kind: write udp://HOST:PORT, unix:PATH for a stream"),
-        ("", "'' is of no known kind"),
-    ] {
-        let error = Statsd::open(destination).unwrap_err().to_string();
-        assert!(error.starts_with("statsd destination: ") && error.contains(why), "{error}");
-        assert!(!error.contains("secret"));
-    }
-    for (destination, shown) in [
-        ("udp://localhost:8125", "Statsd(udp localhost:8125)"),
-        ("udp://[::1]:8125", "Statsd(udp [::1]:8125)"),
-        ("unix:/run/a.socket", "Statsd(uds-stream /run/a.socket)"),
-        ("unixgram:/run/a.socket", "Statsd(uds /run/a.socket)"),
-    ] {
-        assert_eq!(format!("{:?}", Statsd::open(destination).unwrap()), shown);
-    }
-}
-
-#[test]
-fn a_tag_that_the_agent_takes_for_itself_gives_a_warning() {
-    let statsd = Statsd::udp("h:1").unwrap().tag("region", "eu");
-    assert!(statsd.warnings().is_empty());
-    let statsd = statsd.tag("host", "a").tag("dd.internal.x", "b").tag("hostess", "c");
-    let remedy = "is reserved: the Agent takes it for itself, and it may not arrive as a tag: choose another";
-    let expected = ["host", "dd.internal.x"].map(|key| format!("statsd: tag key '{key}' {remedy}"));
-    assert_eq!(statsd.warnings(), expected);
 }
 
 #[test]
