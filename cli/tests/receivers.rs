@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 use support::{
@@ -108,6 +108,8 @@ fn a_port_belongs_to_the_program_that_listens_on_it() {
     assert!(!nginx.child.owns(free_port()));
 
     let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    assert!(!nginx.child.owns(stranger.local_addr().expect("its address").port()));
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     assert!(!nginx.child.owns(stranger.local_addr().expect("its address").port()));
 }
 
