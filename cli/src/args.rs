@@ -142,9 +142,9 @@ Examples:
                  \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
                  \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'
 
-A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret itself, which everybody on
-this machine sees there. A last newline in a file does not count. A file of --auth is read again when it has changed,
-and when the receiver answers 401.
+A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret
+itself, which everybody on this machine sees there. A last newline in a file does not count. A file
+of --auth is read again when it has changed, and when the receiver answers 401.
 Flags override what the spec says. Ctrl-C ends the run in order; a second one leaves at once.
 Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
 

@@ -403,6 +403,7 @@ fn a_connection_that_was_closed_while_idle_is_left_without_a_retry_however_it_wa
     let authority = Authority::new("idle");
     for says_so in [true, false] {
         let (told, tell) = mpsc::channel::<()>();
+        let (hold, held) = mpsc::channel::<TcpStream>();
         let first = move |stream: &mut Secured| {
             read_request(stream);
             stream.write_all(OK).unwrap();
@@ -410,6 +411,8 @@ fn a_connection_that_was_closed_while_idle_is_left_without_a_retry_however_it_wa
             if says_so {
                 stream.conn.send_close_notify();
                 stream.conn.complete_io(&mut stream.sock).unwrap();
+                // The connection below it lives on.
+                hold.send(stream.sock.try_clone().unwrap()).unwrap();
             }
         };
         let mut running = authority.server().run(&authority.tls(), vec![Box::new(first), answering(1)]);
@@ -422,6 +425,7 @@ fn a_connection_that_was_closed_while_idle_is_left_without_a_retry_however_it_wa
         }
         assert_eq!(running.send(), ok());
         running.done();
+        drop(held);
     }
 }
 
