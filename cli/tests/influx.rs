@@ -3,8 +3,8 @@
 mod support;
 
 use barewire::{
-    Event, Exporter, Metric, Registry, Unit,
-    view::{FieldValue, Number},
+    Event, Exporter, Metric, Registry, Reporter, Sample, Unit,
+    view::{Field, FieldValue, Number, SampleRule},
 };
 use barewire_influx::{Influx, push_line};
 use serde_json::Value;
@@ -192,6 +192,42 @@ fn what_is_sent_compressed_is_stored_and_a_conflict_is_told() {
     assert_eq!((delivered.points, delivered.left_out), (2, 1));
     let warning = influx.warning().expect("what the server said");
     assert!(warning.contains("partial write: field type conflict"), "{warning}");
+}
+
+#[test]
+fn as_many_points_are_stored_as_there_were_samples_also_where_all_end_at_once() {
+    let influxd = Influxd::start();
+    let registry = Registry::new("shop");
+    registry.keep_samples(4096);
+    let series = registry.sample_series(Metric::new("request").label("method", "GET"));
+    let rule = SampleRule::new("requests").by_as("method", "method").field("bytes", Field::Bytes);
+    let samples_to = |url: &str| Influx::open(url).expect("a destination").samples(rule.clone());
+    let reporting = Reporter::every(Duration::from_secs(3600))
+        .export(samples_to(&influxd.write_url(Influxd::PASSWORD)))
+        .export(samples_to(&influxd.udp_url()))
+        .start(&registry);
+    let mut shard = registry.shard();
+    let at = registry.start_unix_ns();
+    for _ in 0..1000 {
+        shard.sample(Sample {
+            series,
+            start_unix_ns: at,
+            duration_ns: 5,
+            bytes: 1,
+            counted: true,
+            trace: None,
+        });
+    }
+    let report = reporting.stop(PATIENCE);
+    for (lane, database) in report.lanes.iter().zip([Influxd::DATABASE, Influxd::UDP_DATABASE]) {
+        assert_eq!((lane.samples, lane.samples_lost), (1000, 0), "{lane:?}");
+        poll(PATIENCE, &format!("all samples in {database}"), || {
+            influxd
+                .value(database, r#"SELECT count("bytes") FROM "requests""#)
+                .filter(|count| *count == 1000.0)
+        });
+    }
+    assert_eq!(influxd.complaints(), Vec::<String>::new());
 }
 
 #[test]
