@@ -9,7 +9,7 @@ use barewire::{
 use barewire_influx::{Influx, push_line};
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use support::{Ended, Influxd, PATIENCE, RESULTS, Target, Victoria, barewire_to_end, poll};
+use support::{Ended, Influxd, PATIENCE, RESULTS, Target, Victoria, barewire, barewire_to_end, poll};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
@@ -121,6 +121,43 @@ fn a_wrong_password_is_told_as_401_and_not_repeated() {
     for secret in ["hunter2secret", &support::percent_encoded("hunter2secret")] {
         assert!(!said.contains(secret), "{said}");
     }
+}
+
+#[test]
+fn a_server_that_stands_still_costs_resolution_and_no_count() {
+    let (target, influxd) = (Target::start(&[]), Influxd::start());
+    let (url, v1) = (target.url(), influxd.write_url(Influxd::PASSWORD));
+    let run = barewire([
+        "run",
+        &url,
+        "-c",
+        "4",
+        "-r",
+        "200",
+        "-d",
+        "5s",
+        "--interval",
+        "100ms",
+        "--influx",
+        &v1,
+        "--results",
+        RESULTS,
+    ]);
+    poll(PATIENCE, "requests in InfluxDB", || {
+        last_sum(&influxd, Influxd::DATABASE, "http.client.requests", "value").filter(|sum| *sum > 0.0)
+    });
+    influxd.child.stop();
+    let before = target.requests();
+    poll(PATIENCE, "the load goes on", || (target.requests() >= before + 200).then_some(()));
+    influxd.child.cont();
+    let ended = Ended::of(run);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let requests = ended.results["requests"].as_f64().expect("requests");
+    assert_eq!(requests, target.requests() as f64);
+    await_last_sum(&influxd, Influxd::DATABASE, "http.client.requests", "value", requests);
+    let account = exporter(&ended, "influx");
+    assert!(account["dropped"].as_u64() > Some(0) && account["complete"] == true, "{account}");
+    assert_eq!(influxd.complaints(), Vec::<String>::new());
 }
 
 #[test]
