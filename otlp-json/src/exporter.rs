@@ -15,6 +15,9 @@ use barewire::{
     },
 };
 
+#[cfg(feature = "tls")]
+use barewire::wire::net::Tls;
+
 use crate::encode::{Encoded, Encoder};
 use http::Http;
 use lines::Lines;
@@ -131,6 +134,17 @@ impl Otlp {
             Way::Lines(_) => return Err(meaningless("an authorization")),
         }
         Ok(self)
+    }
+
+    /// Speaks TLS in this way. It has no meaning for a URL of `http`, nor for a file; without it, `https` trusts whom the
+    /// system trusts.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: &Tls) -> Self {
+        if let Way::Http(http) = &mut self.way {
+            http.post.set_tls(tls);
+        }
+        self
     }
 
     /// Compresses the bodies of requests. A file stays as it is.

@@ -452,7 +452,6 @@ fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
     for (destination, expected) in [
         ("127.0.0.1:4318", "otlp destination: '127.0.0.1:4318': the url has to begin with http:// or https://".to_owned()),
         ("http://h/a b", "otlp destination: 'http://h/a b': the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
-        ("https://h", "otlp destination: h:443: https is not supported yet: use http".to_owned()),
         ("file:", "otlp destination: 'file:' has no path: write it as file:PATH".to_owned()),
         (
             &format!("file:{}", nowhere.display()),
@@ -469,6 +468,14 @@ fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
         error.to_string(),
         "otlp: header 'a' has no meaning for a file: leave it out, or send to a url"
     );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn https_without_its_feature_is_refused() {
+    let error = Otlp::http("https://h").unwrap_err().to_string();
+    let expected = "h:443: https needs the feature 'tls', which is off: turn it on, or use http";
+    assert_eq!(error, format!("otlp destination: {expected}"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod influx;
 mod otlp;
 mod prometheus;
+mod secret;
 mod settings;
 
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ const PROMETHEUS: &str = "prometheus";
 /// The kinds of exporters, each called like its flag.
 const KINDS: [&str; 3] = [OTLP, INFLUX, PROMETHEUS];
 
-/// The kinds of exporters that send headers.
+/// The kinds of exporters that send headers, credentials among them.
 const SENDS_HEADERS: [&str; 2] = [OTLP, INFLUX];
 
 /// Where a page is when nobody says what to do with the figures.
@@ -43,7 +44,7 @@ impl Exporters {
             asked.push((Name::new(PROMETHEUS, 0), ANY_PORT));
         }
         let settings = Settings::read(args)?;
-        settings.check(asked.iter().map(|(name, _)| name))?;
+        settings.check(&asked)?;
         let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false };
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.

@@ -5,6 +5,7 @@
 // Every file of tests compiles this module anew and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+mod authority;
 mod barewire;
 mod collector;
 mod exposition;
@@ -14,6 +15,7 @@ mod nginx;
 pub(crate) mod otlp;
 mod process;
 mod prometheus;
+mod receiver;
 mod victoria;
 
 use std::env;
@@ -21,6 +23,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use authority::Authority;
 pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
@@ -29,6 +32,7 @@ pub(crate) use influxd::Influxd;
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;
+pub(crate) use receiver::Receiver;
 pub(crate) use victoria::Victoria;
 
 /// The longest that a receiver may take to start, or to show what was sent to it, on a busy machine.

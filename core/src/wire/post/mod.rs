@@ -29,6 +29,8 @@ use self::{
     pause::{Pause, is_retryable},
     secrets::Secrets,
 };
+#[cfg(feature = "tls")]
+use super::net::Tls;
 use super::{
     http::{Header, Url, push_request_head},
     net::{Client, NetError, NetErrorKind, OnStale},
@@ -151,6 +153,12 @@ impl Post {
             self.gzip = Some(Gzip::new());
             self.request.set(Header::new("Content-Encoding", "gzip").expect("a constant header"));
         }
+    }
+
+    /// Speaks TLS in this way. It has no meaning for a URL of `http`.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&mut self, tls: &Tls) {
+        self.client.set_tls(tls);
     }
 
     /// Where documents go.
