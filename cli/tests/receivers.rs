@@ -56,7 +56,9 @@ fn prometheus_scrapes_a_target_and_answers_queries() {
     let mut prometheus = Prometheus::start(&[]);
     let mut observer = Prometheus::start(&[prometheus.addr()]);
     poll(PATIENCE, "the target is up", || (observer.targets_up() == 1).then_some(()));
-    assert_eq!(observer.value("up{job=\"test\"}"), Some(1.0));
+    // A scrape is told of before what it brought can be asked for.
+    let up = poll(PATIENCE, "the figures of a scrape", || observer.value("up{job=\"test\"}"));
+    assert_eq!(up, 1.0);
     assert_eq!(observer.value("up > 1"), None);
 
     assert!(prometheus.child.terminate().success());
