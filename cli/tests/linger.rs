@@ -15,18 +15,21 @@ fn run(target: &Target, linger: &str) -> Child {
     barewire(load.into_iter().chain(["--prometheus", "0", "--linger", linger]))
 }
 
+/// Waits until the load and the reporter have ended, so that nothing but the page is left.
+fn lingers(run: &Child, target: &Target) {
+    poll(PATIENCE, "the end of the load", || {
+        let has_run = target.requests() > 0 && run.threads_named("load") == 0;
+        (has_run && run.threads_named("barewire-sample") == 0).then_some(())
+    });
+}
+
 #[test]
 fn the_last_scrape_has_all_counts_and_ends_the_wait() {
     let target = Target::start(&[]);
-    let mut run = run(&target, "1h");
+    let run = run(&target, "1h");
     let addr = announced_page(&run);
-    let mut last = String::new();
-    poll(PATIENCE, "the end of the run", || {
-        if let Ok(answer) = http_get(addr, "/metrics") {
-            last = answer.text();
-        }
-        run.exited()
-    });
+    lingers(&run, &target);
+    let last = http_get(addr, "/metrics").expect("the last page").text();
     let ended = Ended::of(run);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let total: u64 = last
@@ -54,9 +57,7 @@ fn a_page_that_nobody_fetches_costs_what_was_asked_and_a_warning() {
 fn an_interrupt_ends_the_wait() {
     let target = Target::start(&[]);
     let run = run(&target, "1h");
-    poll(PATIENCE, "the end of the load", || {
-        (target.requests() > 0 && run.threads_named("load") == 0).then_some(())
-    });
+    lingers(&run, &target);
     run.signal(Signal::INT);
     let ended = Ended::of(run);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
