@@ -21,7 +21,7 @@ const EXIT_CODES: &str =
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Load a target, show it live, and report it
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Serve requests: the embedded target, alone
     Target(TargetArgs),
     Encode(EncodeArgs),
@@ -63,10 +63,28 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) prometheus: Vec<String>,
 
-    /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
-    #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
+    /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: @env:API_KEY'; repeatable
+    #[arg(long, value_name = "EXPORTER:NAME: SECRET")]
     // Not parsed here: an error would repeat it, and it may be a secret.
     pub(crate) header: Vec<String>,
+
+    /// Authenticate an exporter, by 'EXPORTER:bearer SECRET', 'EXPORTER:token SECRET' or 'EXPORTER:basic USER:SECRET',
+    /// such as 'otlp:bearer @file:/run/secrets/token'; repeatable
+    #[arg(long, value_name = "EXPORTER:SCHEME SECRET")]
+    // Not parsed here, for the same reason.
+    pub(crate) auth: Vec<String>,
+
+    /// Trust the certificate authorities in a PEM file, and no others, when exporting to https; repeatable
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) ca: Vec<PathBuf>,
+
+    /// Show the certificate in a PEM file to https receivers that ask for one
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of --cert, in PEM, unencrypted [default: in the same file]
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) key: Option<PathBuf>,
 
     /// How often to stream
     #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
@@ -105,6 +123,9 @@ Examples:
                  \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
                  \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'
 
+A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret
+itself, which everybody on this machine sees there. A last newline in a file does not count. A file
+of --auth is read again when it has changed, and when the receiver answers 401.
 Flags override what the spec says. Ctrl-C ends the run in order; a second one leaves at once.
 Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
 
@@ -128,7 +149,7 @@ pub(crate) struct TargetArgs {
 }
 
 /// A header for one of the exporters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ExporterHeader {
     pub(crate) exporter: String,
     pub(crate) name: String,
@@ -148,6 +169,44 @@ impl FromStr for ExporterHeader {
             name: name.trim().to_owned(),
             value: value.trim_matches([' ', '\t']).to_owned(),
         })
+    }
+}
+
+/// Credentials for one of the exporters.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ExporterAuth {
+    pub(crate) exporter: String,
+    pub(crate) scheme: AuthScheme,
+    pub(crate) secret: String,
+}
+
+/// How an exporter authenticates.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum AuthScheme {
+    Basic { user: String },
+    Bearer,
+    Token,
+}
+
+impl FromStr for ExporterAuth {
+    type Err = String;
+
+    /// The text is not repeated in an error: it may be a secret.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = "give 'EXPORTER:bearer SECRET', 'EXPORTER:token SECRET' or 'EXPORTER:basic USER:SECRET'";
+        let (exporter, rest) = text.split_once(':').ok_or(form)?;
+        let (scheme, secret) = rest.trim_start().split_once(' ').ok_or(form)?;
+        let secret = secret.trim_matches([' ', '\t']);
+        let (scheme, secret) = match scheme {
+            "bearer" => (AuthScheme::Bearer, secret),
+            "token" => (AuthScheme::Token, secret),
+            "basic" if !secret.starts_with('@') => {
+                let (user, secret) = secret.split_once(':').ok_or(form)?;
+                (AuthScheme::Basic { user: user.to_owned() }, secret)
+            }
+            _ => return Err(form.to_owned()),
+        };
+        Ok(ExporterAuth { exporter: exporter.to_owned(), scheme, secret: secret.to_owned() })
     }
 }
 
@@ -207,6 +266,26 @@ mod tests {
         );
         assert!("otlp".parse::<ExporterHeader>().is_err());
         assert!("otlp:x".parse::<ExporterHeader>().is_err());
+    }
+
+    #[test]
+    fn an_authorization_names_its_exporter_and_its_scheme() {
+        for (text, exporter, scheme, secret) in [
+            ("otlp:bearer a b", "otlp", AuthScheme::Bearer, "a b"),
+            ("otlp-2: token  @env:X ", "otlp-2", AuthScheme::Token, "@env:X"),
+            ("influx:basic me:a:b", "influx", AuthScheme::Basic { user: "me".to_owned() }, "a:b"),
+            ("influx:basic me:@file:/x", "influx", AuthScheme::Basic { user: "me".to_owned() }, "@file:/x"),
+            ("influx:basic :", "influx", AuthScheme::Basic { user: String::new() }, ""),
+        ] {
+            let expected = ExporterAuth { exporter: exporter.to_owned(), scheme, secret: secret.to_owned() };
+            assert!(text.parse() == Ok(expected), "{text}");
+        }
+        for text in
+            ["otlp", "otlp:bearer", "bearer x", "otlp:Bearer x", "otlp:basic me", "otlp:basic @file:/x"]
+        {
+            let error = text.parse::<ExporterAuth>().err().unwrap();
+            assert!(error.starts_with("give 'EXPORTER:bearer SECRET'"), "{error}");
+        }
     }
 
     #[test]

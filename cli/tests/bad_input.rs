@@ -112,7 +112,7 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--otlp", "http://RECEIVER/a b"],
         &["--otlp: ", "'http://RECEIVER/a b'", "percent-encode it"],
     ),
-    (&["http://TARGET/", "--otlp", "https://RECEIVER"], &["--otlp: ", "RECEIVER", "use http"]),
+    (&["http://TARGET/", "--otlp", "https://a..b"], &["--otlp: ", "a..b:443", "use another"]),
     (
         &["http://TARGET/", "--otlp", "http://me:hunter2%zz@RECEIVER"],
         &["--otlp: ", "credentials", "percent-encoded"],
@@ -161,6 +161,67 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--otlp", "http://RECEIVER", "--header", "otlp:Content-Length: 5"],
         &["--header: ", "'Content-Length'", "leave it out"],
     ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--header", "otlp:X: @env:hunter2"],
+        &["--header: ", "@env:", "not set"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:Bearer hunter2"],
+        &["--auth: ", "'EXPORTER:bearer SECRET'"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "hunter2"],
+        &["--auth: ", "'EXPORTER:bearer SECRET'"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer hunter2\n"],
+        &["--auth: ", "the token has a control character"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer "],
+        &["--auth: ", "the token is empty"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer @file:/no/such/token"],
+        &["--auth: ", "'/no/such/token' cannot be read"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer @env:hunter2"],
+        &["--auth: ", "@env:", "not set"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "statsd:bearer hunter2"],
+        &["--auth: ", "'statsd'", "--otlp URL"],
+    ),
+    (
+        &[
+            "http://TARGET/",
+            "--otlp",
+            "http://RECEIVER",
+            "--auth",
+            "otlp:bearer hunter2",
+            "--auth",
+            "otlp:token hunter2",
+        ],
+        &["--auth: ", "'otlp'", "leave one out"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://me:hunter2@RECEIVER", "--auth", "otlp:bearer hunter2"],
+        &["--auth: ", "given twice", "leave one out"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "file:o.jsonl", "--auth", "otlp:bearer hunter2"],
+        &["--auth: ", "has no meaning for a file", "leave it out"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "https://RECEIVER", "--ca", "/no/such/ca.pem"],
+        &["--ca: ", "'/no/such/ca.pem' cannot be read"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "https://RECEIVER", "--ca", "/dev/null"],
+        &["--ca: ", "'/dev/null' has no certificate"],
+    ),
+    (&["http://TARGET/", "--otlp", "https://RECEIVER", "--key", "x.pem"], &["--key: ", "add --cert"]),
     (&["http://TARGET/", "--profile", "k6"], &["--profile", "'k6'", "the profiles are barewire, tigrister"]),
     (
         &["http://TARGET/", "--profile", "statsd=barewire"],

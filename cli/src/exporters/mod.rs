@@ -2,6 +2,7 @@
 
 mod otlp;
 mod prometheus;
+mod secret;
 mod settings;
 
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ const PROMETHEUS: &str = "prometheus";
 /// The kinds of exporters, each called like its flag.
 const KINDS: [&str; 2] = [OTLP, PROMETHEUS];
 
-/// The kinds of exporters that send headers.
+/// The kinds of exporters that send headers, credentials among them.
 const SENDS_HEADERS: [&str; 1] = [OTLP];
 
 /// Where a page is when nobody says what to do with the figures.
@@ -46,7 +47,7 @@ impl Exporters {
             asked.push((Name::new(PROMETHEUS, 0), ANY_PORT));
         }
         let settings = Settings::read(args)?;
-        settings.check(asked.iter().map(|(name, _)| name))?;
+        settings.check(&asked)?;
         let mut exporters = Exporters::default();
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.

@@ -5,6 +5,7 @@
 // Every file of tests compiles this module anew and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+mod authority;
 mod barewire;
 mod collector;
 mod exposition;
@@ -13,12 +14,14 @@ mod nginx;
 pub(crate) mod otlp;
 mod process;
 mod prometheus;
+mod receiver;
 
 use std::env;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use authority::Authority;
 pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
@@ -26,6 +29,7 @@ pub(crate) use http::{Answer, http_get, http_post};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;
+pub(crate) use receiver::Receiver;
 
 /// The longest that a receiver may take to start, or to show what was sent to it, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
