@@ -136,10 +136,24 @@ impl Child {
 
     /// The memory that the program holds, in KiB.
     pub(crate) fn rss_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    /// The most memory that the program ever held, in KiB.
+    pub(crate) fn peak_rss_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(&path).expect("the state of a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS in it");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field in it");
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// How many descriptors the program has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the files of a running process").count()
     }
 
     /// How many threads of the program have a name that begins so.
