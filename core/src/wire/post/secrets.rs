@@ -1,6 +1,10 @@
 //! What must not be repeated, and a text without it.
 
-use super::{AUTHORIZATION, auth::from_percent, base64::from_base64};
+use super::{
+    AUTHORIZATION,
+    auth::from_percent,
+    base64::{from_base64, push_base64},
+};
 use crate::wire::http::Header;
 
 /// What stands in the place of a secret.
@@ -18,10 +22,19 @@ const PUBLIC_PARAMETERS: [&str; 9] =
 pub(super) struct Secrets(Vec<Vec<u8>>);
 
 impl Secrets {
-    /// Adds `secret`, and the way in which JSON, a frequent body, spells it.
+    /// Adds `secret`, and the ways in which a body spells it: that of JSON, that of a URL, and base64, also of a longer text
+    /// that has the secret in it.
     pub(super) fn add(&mut self, secret: &str) {
-        self.0.push(secret.as_bytes().to_vec());
-        self.0.push(secret.replace('\\', "\\\\").replace('"', "\\\"").into_bytes());
+        let escaped = secret.replace('\\', "\\\\").replace('"', "\\\"");
+        self.0.extend([secret, &escaped].map(|spelled| spelled.as_bytes().to_vec()));
+        self.0.extend([to_percent(secret, false), to_percent(secret, true)].map(String::into_bytes));
+        if secret.len() >= MIN_SECRET_BYTES {
+            for before in 0..3 {
+                let spelled = base64_within(secret.as_bytes(), before);
+                self.0.push(spelled.replace('+', "-").replace('/', "_").into_bytes());
+                self.0.push(spelled.into_bytes());
+            }
+        }
     }
 
     /// Adds the value of a header; without the word that says what it is, as in `Bearer secret`; and what it spells.
@@ -79,6 +92,27 @@ impl Secrets {
     }
 }
 
+/// `text` as a URL spells it (RFC 3986, section 2.1), in digits of either case.
+fn to_percent(text: &str, is_lower: bool) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => out.push(char::from(byte)),
+            _ if is_lower => out.push_str(&format!("%{byte:02x}")),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}
+
+/// What all base64 has in it whose bytes have `secret` in them, that many bytes behind a group of three.
+fn base64_within(secret: &[u8], before: usize) -> String {
+    let mut spelled = String::new();
+    push_base64(&mut spelled, &[&[0; 2][..before], secret].concat());
+    // The first and the last character may have bits of what stands around the secret.
+    let known = (before * 8).div_ceil(6)..(before + secret.len()) * 8 / 6;
+    spelled[known].to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
@@ -119,6 +153,30 @@ mod tests {
     #[test]
     fn a_secret_is_known_in_the_spelling_of_json() {
         assert_eq!(redacted(&secrets([r#"a"b\c"#]), r#"{"error":"no a\"b\\c"}"#), r#"{"error":"no ***"}"#);
+    }
+
+    #[test]
+    fn a_secret_is_known_in_the_spelling_of_a_url() {
+        let secrets = secrets(["a b/é+~"]);
+        for text in ["a b/é+~", "a%20b%2F%C3%A9%2B~", "a%20b%2f%c3%a9%2b~"] {
+            assert_eq!(redacted(&secrets, &format!("no {text}!")), "no ***!");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_in_base64_wherever_it_stands_in_what_that_spells() {
+        let secrets = secrets(["hunter2?>"]);
+        // The digits that it shares with what stands around it are left.
+        for (text, expected) in [
+            ("aHVudGVyMj8+", "***"),
+            ("eGh1bnRlcjI/Png=", "eG***ng="),
+            ("eHhodW50ZXIyPz54", "eHh***54"),
+            ("eHh4aHVudGVyMj8+eHg=", "eHh4***eHg="),
+            ("aHVudGVyMj8-", "***"),
+            ("eHhodW50ZXIyPz54eA", "eHh***54eA"),
+        ] {
+            assert_eq!(redacted(&secrets, text), expected);
+        }
     }
 
     #[test]
