@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::encode::EncodeArgs;
 
 /// Drives HTTP load at full speed, and streams what it measures to the receivers you have.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "barewire", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(crate) enum Command {
     /// Load a target, show it live, and report it
     Run(Box<RunArgs>),
@@ -27,7 +27,8 @@ pub(crate) enum Command {
     Encode(EncodeArgs),
 }
 
-#[derive(Debug, Args)]
+// Not `Debug`: secrets are among them.
+#[derive(Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct RunArgs {
     /// A URL, a JSON spec (a file, or the text itself), or nothing: an embedded server on loopback

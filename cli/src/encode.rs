@@ -8,14 +8,14 @@ mod input;
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 
 use self::format::{Format, Manner};
-use crate::{console, failure::Failure};
+use crate::{bounded, console, failure::Failure};
 
 /// What is read at most. Whoever debugs a backend does so with less.
 const MAX_INPUT_BYTES: u64 = 64 << 20;
@@ -113,16 +113,10 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
 
 /// All of a file, or of standard input when there is none.
 fn read(path: Option<&Path>) -> io::Result<Vec<u8>> {
-    let from: &mut dyn Read = match path {
-        Some(path) => &mut File::open(path)?,
-        None => &mut io::stdin().lock(),
-    };
-    let mut json = Vec::new();
-    let read = from.take(MAX_INPUT_BYTES + 1).read_to_end(&mut json)?;
-    if read as u64 > MAX_INPUT_BYTES {
-        return Err(io::Error::other(format!("more than {} MiB", MAX_INPUT_BYTES >> 20)));
+    match path {
+        Some(path) => bounded::read(File::open(path)?, MAX_INPUT_BYTES),
+        None => bounded::read(io::stdin().lock(), MAX_INPUT_BYTES),
     }
-    Ok(json)
 }
 
 /// Whoever closes the pipe early has seen enough.

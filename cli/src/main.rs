@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bounded;
 mod console;
 mod encode;
 mod exporters;

@@ -1,7 +1,8 @@
 //! `barewire run`: the runner, the reporter and the exporters, wired together.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
+    io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process,
@@ -24,7 +25,7 @@ use signal_hook::{
 
 use crate::{
     args::RunArgs,
-    console,
+    bounded, console,
     exporters::{Exporters, Page},
     failure::Failure,
     judge::Judge,
@@ -37,6 +38,9 @@ use crate::{
 
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
 const FINAL_FLUSH: Duration = Duration::from_secs(5);
+
+/// The largest file that is read as a spec: bodies have their room in it.
+const MAX_SPEC_BYTES: u64 = 16 << 20;
 
 /// How often to look whether a last scrape has come.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -102,14 +106,19 @@ fn plan(args: &RunArgs) -> Result<(Plan, Option<Target>), Failure> {
         }
         Some(text) if text.trim_start().starts_with('{') => (spec("the spec", text)?, None),
         Some(path) if path.ends_with(".json") && !path.contains("://") => {
-            let text = fs::read_to_string(path).map_err(|error| {
-                Failure::Usage(format!("the spec '{path}' cannot be read: {error}; name a file that can"))
-            })?;
-            (spec(path, &text)?, None)
+            (spec(path, &read_spec(path)?)?, None)
         }
         Some(url) => (Plan::get(url), None),
     };
     Ok((with_flags(plan, args), embedded))
+}
+
+fn read_spec(path: &str) -> Result<String, Failure> {
+    let read = File::open(path).and_then(|file| bounded::read(file, MAX_SPEC_BYTES));
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    text.map_err(|error| {
+        Failure::Usage(format!("the spec '{path}' cannot be read: {error}; name a file that can"))
+    })
 }
 
 fn spec(origin: &str, text: &str) -> Result<Plan, Failure> {

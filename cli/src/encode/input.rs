@@ -325,6 +325,9 @@ impl<'de> Deserialize<'de> for Labels {
     }
 }
 
+/// More than any backend takes of one point.
+const MAX_LABELS: usize = 1024;
+
 struct LabelsVisitor;
 
 impl<'de> Visitor<'de> for LabelsVisitor {
@@ -337,7 +340,7 @@ impl<'de> Visitor<'de> for LabelsVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Labels, A::Error> {
         let mut labelled = Metric::new("");
         while let Some((key, value)) = pairs.next_element::<(String, LabelValueInput)>()? {
-            labelled = labelled.label(key, value.0);
+            labelled = labelled_with(labelled, key, value.0)?;
         }
         Ok(Labels(labelled.labels))
     }
@@ -345,10 +348,18 @@ impl<'de> Visitor<'de> for LabelsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Labels, A::Error> {
         let mut labelled = Metric::new("");
         while let Some((key, value)) = entries.next_entry::<String, LabelValueInput>()? {
-            labelled = labelled.label(key, value.0);
+            labelled = labelled_with(labelled, key, value.0)?;
         }
         Ok(Labels(labelled.labels))
     }
+}
+
+/// Each label is compared with all before it, so there is an end to them.
+fn labelled_with<E: Error>(metric: Metric, key: String, value: LabelValue) -> Result<Metric, E> {
+    if metric.labels.len() == MAX_LABELS {
+        return Err(E::custom(format_args!("more than {MAX_LABELS} labels")));
+    }
+    Ok(metric.label(key, value))
 }
 
 impl<'de> Deserialize<'de> for LabelValueInput {

@@ -73,6 +73,10 @@ impl Target {
         Self { child, addr }
     }
 
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.addr)
     }

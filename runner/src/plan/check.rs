@@ -17,6 +17,7 @@ const MAX_CONNECTIONS: u32 = 1_000_000;
 const MAX_THREADS: u32 = 1_024;
 const MAX_RATE: f64 = 1e7;
 const MAX_STAGES: usize = 100;
+const MAX_STEPS: usize = 10_000;
 
 /// Longer than any run: for loads that end by iterations.
 const FOREVER_NS: u64 = u64::MAX / 4;
@@ -198,6 +199,10 @@ fn check_steps(
     defaults: &Defaults,
     is_open: bool,
 ) -> Result<Box<[workload::Step]>> {
+    if plan.steps.len() > MAX_STEPS {
+        let reason = format!("{} are too many: {MAX_STEPS} are the most", plan.steps.len());
+        return Err(PlanError::new("steps", reason));
+    }
     let otherwise = plan.think_time.unwrap_or(defaults.think_time);
     let get = [Step::default()];
     let steps = if plan.steps.is_empty() { &get[..] } else { &plan.steps };
