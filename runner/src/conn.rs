@@ -30,7 +30,7 @@ pub(crate) enum State {
     Sending,
     /// The request is written.
     Receiving,
-    /// A think time, or the pause after a refused connection.
+    /// A think time, or the pause after a connection that broke.
     Pausing,
 }
 
@@ -47,8 +47,8 @@ pub(crate) struct Conn {
     pub(crate) due_ns: u64,
     /// When it was sent or, before that, when its connection was begun.
     pub(crate) sent_ns: u64,
-    /// Refused connections in a row.
-    pub(crate) refusals: u32,
+    /// Connections in a row that could not be made, or broke before they had carried a whole response.
+    pub(crate) breaks: u32,
     stream: Option<TcpStream>,
     decoder: ResponseDecoder,
     written: usize,
@@ -75,7 +75,7 @@ impl Conn {
             iterations_left: iterations,
             due_ns: 0,
             sent_ns: 0,
-            refusals: 0,
+            breaks: 0,
             stream: None,
             decoder: ResponseDecoder::new(false),
             written: 0,

@@ -46,7 +46,8 @@ const EVENTS: usize = 1024;
 /// How long requests in flight have when the run is stopped early.
 const GRACE_NS: u64 = 1_000_000_000;
 
-/// The pause after a refused connection, doubled with each in a row, so that a dead target costs no core.
+/// The pause after a connection that could not be made, or that broke before it had carried a whole response; doubled
+/// with each in a row. So a target that is dead costs no core, and one that hangs up is not stormed.
 const BACKOFF_NS: u64 = 10_000_000;
 const MAX_BACKOFF_NS: u64 = 1_000_000_000;
 
@@ -301,7 +302,7 @@ impl Worker {
 
     fn connected(&mut self, at: usize) {
         let conn = &mut self.conns[at];
-        (conn.refusals, conn.state) = (0, State::Ready);
+        conn.state = State::Ready;
         self.timeouts.clear(at);
         self.ready.push(at);
     }
@@ -318,6 +319,7 @@ impl Worker {
         let conn = &mut self.conns[at];
         let step = &self.workload.steps[conn.step];
         conn.settle(step.bytes.len());
+        conn.breaks = 0;
         let outcome = Outcome::answered(response.status, step.expects(response.status));
         self.conclude(at, outcome, response.body_bytes);
     }
@@ -326,8 +328,9 @@ impl Worker {
     fn fail(&mut self, at: usize, failure: Failure) {
         let conn = &mut self.conns[at];
         conn.close();
-        if failure == Failure::Connect {
-            conn.refusals += 1;
+        // One that timed out has had its pause.
+        if failure != Failure::Timeout {
+            conn.breaks = conn.breaks.saturating_add(1);
         }
         self.conclude(at, Outcome::failed(failure), 0);
     }
@@ -358,7 +361,7 @@ impl Worker {
         let conn = &mut self.conns[at];
         let (shortest, longest) = self.workload.steps[conn.step].think_ns;
         let think = if longest > 0 { self.rng.between(shortest, longest) } else { 0 };
-        let pause = think.max(backoff(conn.refusals));
+        let pause = think.max(backoff(conn.breaks));
         conn.step += 1;
         if conn.step == self.workload.steps.len() {
             (conn.step, conn.is_running) = (0, false);
@@ -462,11 +465,11 @@ fn has_news(event: &Event) -> bool {
     event.is_readable() || event.is_read_closed() || event.is_error()
 }
 
-/// The pause after so many refused connections in a row.
-fn backoff(refusals: u32) -> u64 {
-    match refusals {
+/// The pause after so many connections in a row that broke.
+fn backoff(breaks: u32) -> u64 {
+    match breaks {
         0 => 0,
-        _ => (BACKOFF_NS << (refusals - 1).min(10)).min(MAX_BACKOFF_NS),
+        _ => (BACKOFF_NS << (breaks - 1).min(10)).min(MAX_BACKOFF_NS),
     }
 }
 
@@ -501,7 +504,7 @@ mod tests {
 
     #[test]
     fn a_dead_target_is_asked_ever_less_often_and_at_least_once_a_second() {
-        let pauses_ms: Vec<u64> = (0..10).map(|refusals| backoff(refusals) / 1_000_000).collect();
+        let pauses_ms: Vec<u64> = (0..10).map(|breaks| backoff(breaks) / 1_000_000).collect();
         assert_eq!(pauses_ms, [0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
         assert_eq!(backoff(u32::MAX), MAX_BACKOFF_NS);
     }
