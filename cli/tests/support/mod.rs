@@ -8,7 +8,9 @@
 mod barewire;
 mod collector;
 mod exposition;
+pub(crate) mod faults;
 mod http;
+mod misbehave;
 mod nginx;
 pub(crate) mod otlp;
 mod process;
@@ -19,10 +21,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
+pub(crate) use barewire::{
+    Ended, Measured, RESULTS, Target, announced_page, barewire, barewire_measured, barewire_to_end,
+};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
 pub(crate) use http::{Answer, http_get, http_post};
+pub(crate) use misbehave::{Act, Door, Misbehaving};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;

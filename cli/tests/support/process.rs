@@ -136,10 +136,18 @@ impl Child {
 
     /// The memory that the program holds, in KiB.
     pub(crate) fn rss_kib(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.pid());
-        let status = fs::read_to_string(&path).expect("the state of a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS in it");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+        self.status_kib("VmRSS:").expect("VmRSS of a running process")
+    }
+
+    /// The most memory that the program ever held, in KiB; `None` when it has ended.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, field: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+        Some(value.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
     }
 
     /// Whether this program, or one that it started, listens on the TCP port.

@@ -1,0 +1,3 @@
+//! Exporters and receivers that misbehave.
+
+fn main() {}
