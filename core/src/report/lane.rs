@@ -291,8 +291,12 @@ impl Account {
         }
     }
 
+    /// A pause says neither who asked for it nor why, and what went wrong before does: that stays.
     fn note(&self, error: &ExportError) {
-        *self.0.last_error.lock() = Some(error.to_string());
+        let mut last = self.0.last_error.lock();
+        if last.is_none() || *error != ExportError::Throttled {
+            *last = Some(error.to_string());
+        }
     }
 }
 
