@@ -4,6 +4,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -15,6 +16,8 @@ use super::{Sent, refused_destination};
 pub(super) struct Lines {
     name: String,
     out: Box<dyn Write + Send>,
+    /// The same file once more, if somebody may remove it.
+    named: Option<File>,
     /// Whether a line was begun and not ended.
     torn: bool,
 }
@@ -22,10 +25,16 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let file = File::create(path).map_err(|error| {
+        let create = || {
+            let file = File::create(path)?;
+            // One that has no name from the start, as behind a descriptor, is read by whoever holds it.
+            let named = if is_removed(&file)? { None } else { Some(file.try_clone()?) };
+            Ok((file, named))
+        };
+        let (file, named) = create().map_err(|error: io::Error| {
             refused_destination(format!("cannot create '{name}': {error}: name a file that can be written"))
         })?;
-        Ok(Self::new(name, file))
+        Ok(Lines { named, ..Self::new(name, file) })
     }
 
     pub(super) fn stdout() -> Self {
@@ -33,7 +42,7 @@ impl Lines {
     }
 
     fn new(name: String, out: impl Write + Send + 'static) -> Self {
-        Lines { name, out: Box::new(out), torn: false }
+        Lines { name, out: Box::new(out), named: None, torn: false }
     }
 
     /// Writes `document` as one line, to the end.
@@ -45,6 +54,12 @@ impl Lines {
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        // The system would take what nobody can read any more.
+        if let Some(file) = &self.named
+            && is_removed(file)?
+        {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was removed"));
+        }
         if self.torn {
             self.out.write_all(b"\n")?;
         }
@@ -55,6 +70,11 @@ impl Lines {
     }
 }
 
+/// Whether no folder has the file any more.
+fn is_removed(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.nlink() == 0)
+}
+
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
@@ -63,9 +83,27 @@ impl fmt::Debug for Lines {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        env, fs, process,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
+
+    #[test]
+    fn a_file_that_was_removed_is_not_written_to_and_one_that_was_moved_is() {
+        let path = |name: &str| env::temp_dir().join(format!("barewire-lines-{}-{name}", process::id()));
+        let (old, new) = (path("old"), path("new"));
+        let mut lines = Lines::create(&old).unwrap();
+        let mut send = || lines.send(&mut b"{1}".to_vec()).map(|sent| sent.bytes);
+        assert_eq!(send(), Ok(4));
+        fs::rename(&old, &new).unwrap();
+        assert_eq!(send(), Ok(4));
+        assert_eq!(fs::read(&new).unwrap(), b"{1}\n{1}\n");
+        fs::remove_file(&new).unwrap();
+        let told = format!("cannot write to {}: it was removed", old.display());
+        assert_eq!(send(), Err(ExportError::Failed(told)));
+    }
 
     /// A disk with room for some bytes, which is then made room on.
     #[derive(Clone, Default)]
