@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The file for `--results`, in the folder of the child.
 pub(crate) const RESULTS: &str = "r.json";
@@ -45,14 +45,21 @@ pub(crate) struct Measured {
     pub(crate) peak_kib: u64,
 }
 
-/// Runs `barewire` with these arguments to its end, with an eye on it.
+/// Runs `barewire` with these arguments to its end, and measures it.
 pub(crate) fn barewire_measured<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Measured {
-    let (start, mut child, mut peak_kib) = (Instant::now(), barewire(args), 0);
-    poll(PATIENCE, "the end of the program", || {
-        peak_kib = child.peak_kib().unwrap_or(peak_kib);
-        child.exited()
-    });
-    Measured { wall: start.elapsed(), ended: Ended::of(child), peak_kib }
+    Measured::of(barewire(args))
+}
+
+impl Measured {
+    /// Waits for the end of `child`, with an eye on its memory.
+    pub(crate) fn of(mut child: Child) -> Self {
+        let mut peak_kib = 0;
+        poll(PATIENCE, "the end of the program", || {
+            peak_kib = child.peak_kib().unwrap_or(peak_kib);
+            child.exited()
+        });
+        Self { wall: child.age(), ended: Ended::of(child), peak_kib }
+    }
 }
 
 impl Ended {

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, process};
 
 /// A folder that is removed with this value.
@@ -55,6 +55,7 @@ pub(crate) struct Child {
     process: process::Child,
     /// Gone only with this value, or handed on by it.
     dir: Option<Dir>,
+    started: Instant,
     exit: Option<ExitStatus>,
 }
 
@@ -62,6 +63,7 @@ impl Child {
     /// Starts `command` in `dir`, its output going to files there.
     pub(crate) fn start(mut command: Command, dir: Dir) -> Self {
         let output = |name| File::create(dir.path().join(name)).expect("a file for the output");
+        let started = Instant::now();
         let process = command
             .current_dir(dir.path())
             .stdin(Stdio::null())
@@ -70,7 +72,7 @@ impl Child {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { process, dir: Some(dir), exit: None }
+        Self { process, dir: Some(dir), started, exit: None }
     }
 
     pub(crate) fn dir(&self) -> &Dir {
@@ -90,6 +92,11 @@ impl Child {
     /// What the program logged so far.
     pub(crate) fn log(&self) -> String {
         self.dir().read("stderr")
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub(crate) fn pid(&self) -> Pid {
