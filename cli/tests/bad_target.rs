@@ -108,7 +108,11 @@ fn of_targets() -> Vec<Row> {
     // The first connection is the one that makes sure that there is a target.
     let door = Door::OpenFor(1 + CONNECTIONS);
     vec![
-        row(&["connect"], Fault { door, ..answers_then("goes_away", OK, Act::Close) }),
+        // Those that wait to be accepted when it goes are connected, and then reset.
+        Row {
+            seen: Seen::Some,
+            ..row(&["connect", "reset"], Fault { door, ..answers_then("goes_away", OK, Act::Close) })
+        },
         row(&["status"], answers("is_too_busy", &empty("503 Service Unavailable", ""))),
         row(
             &["status"],
