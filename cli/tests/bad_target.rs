@@ -16,7 +16,7 @@ const TOGETHER: usize = 6;
 
 const CONNECTIONS: usize = 4;
 const LOAD: Duration = Duration::from_millis(1500);
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// No request over a socket takes less, not even one that fails.
 const LEAST_SECONDS: f64 = 1e-6;
 /// How late a busy machine may be.
@@ -27,6 +27,9 @@ const MEMORY_KIB: u64 = 64 << 10;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// Connections that break in a row until the pause has grown to a second; it grows no more.
 const BROKEN_IN_A_ROW: usize = 9;
+
+const GREAT_BYTES: usize = 4 << 20;
+const GREAT_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n";
 
 const USERS: &[&str] = &[];
 const ARRIVALS: &[&str] = &["--rate", "100"];
@@ -137,6 +140,11 @@ fn of_targets() -> Vec<Row> {
                     Act::Flood(vec![0; 64 << 10]),
                 ],
             ),
+        ),
+        // More than is read in one turn, and nothing behind it that would tell of the rest.
+        row(
+            &[],
+            fault("sends_a_great_body", vec![Act::Await, say(GREAT_HEAD), Act::Say(vec![0; GREAT_BYTES])]),
         ),
         // An orderly end: each connection carried what it was made for.
         row(&[], answers_then("closes_and_says_so", &empty("200 OK", "Connection: close\r\n"), Act::Close)),
