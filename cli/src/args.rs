@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use barewire_runner::{Delay, Profile, Stall, parse_duration};
+use barewire_runner::{Delay, Profile, Sampling, Stall, parse_duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::encode::EncodeArgs;
@@ -21,7 +21,7 @@ const EXIT_CODES: &str =
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Load a target, show it live, and report it
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Serve requests: the embedded target, alone
     Target(TargetArgs),
     Encode(EncodeArgs),
@@ -53,28 +53,70 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Stream OTLP/JSON to a Collector's base URL, to a file, one document a line, or to stdout; repeatable
-    #[arg(long, value_name = "URL|file:PATH|-")]
+    /// Stream OTLP/JSON to a Collector's base URL, metrics alone to a URL that is used as it stands, or all to a file,
+    /// one document a line, or to stdout; repeatable
+    #[arg(long, value_name = "URL|metrics:URL|file:PATH|-")]
     pub(crate) otlp: Vec<String>,
+
+    /// Send InfluxDB line protocol by UDP, or to the write API of version 1 (/write?db=…), 2
+    /// (/api/v2/write?org=…&bucket=…) or 3 (/api/v3/write_lp?db=…); repeatable
+    #[arg(long, value_name = "udp://HOST:PORT|URL")]
+    pub(crate) influx: Vec<String>,
 
     /// Serve a Prometheus page at http://ADDR/metrics; a port alone is one of loopback, port 0 any free one; repeatable
     /// [default: 127.0.0.1:0 where no exporter is given]
     #[arg(long, value_name = "ADDR")]
     pub(crate) prometheus: Vec<String>,
 
-    /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: secret'; repeatable
-    #[arg(long, value_name = "EXPORTER:NAME: VALUE")]
+    /// Stream DogStatsD to a Datadog Agent, by UDP, over a Unix stream (unix) or in Unix datagrams (unixgram); repeatable
+    #[arg(long, value_name = "udp://HOST:PORT|unix:PATH|unixgram:PATH")]
+    pub(crate) statsd: Vec<String>,
+
+    /// Write what happens and the figures of every tick as JSON, one document a line in Locust Telemetry's shape, to
+    /// stdout or to a file; repeatable
+    #[arg(long, value_name = "json[:PATH]")]
+    pub(crate) log: Vec<String>,
+
+    /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: @env:API_KEY'; repeatable
+    #[arg(long, value_name = "EXPORTER:NAME: SECRET")]
     // Not parsed here: an error would repeat it, and it may be a secret.
     pub(crate) header: Vec<String>,
+
+    /// Authenticate an exporter, by 'EXPORTER:bearer SECRET', 'EXPORTER:token SECRET' or 'EXPORTER:basic USER:SECRET',
+    /// such as 'otlp:bearer @file:/run/secrets/token'; repeatable
+    #[arg(long, value_name = "EXPORTER:SCHEME SECRET")]
+    // Not parsed here, for the same reason.
+    pub(crate) auth: Vec<String>,
+
+    /// Trust the certificate authorities in a PEM file, and no others, when exporting to https; repeatable
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) ca: Vec<PathBuf>,
+
+    /// Show the certificate in a PEM file to https receivers that ask for one
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of --cert, in PEM, unencrypted [default: in the same file]
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) key: Option<PathBuf>,
 
     /// How often to stream
     #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
     pub(crate) interval: Duration,
 
-    /// The names under which the run is shown: barewire or tigrister; for one exporter only as in otlp=tigrister;
-    /// repeatable [default: barewire]
+    /// The names under which the run is shown: barewire, tigrister, loaddensity, loadpilot or locust-telemetry; for one
+    /// exporter only as in otlp=tigrister; repeatable [default: barewire]
     #[arg(long, value_name = "[EXPORTER=]NAME")]
     pub(crate) profile: Vec<ExporterProfile>,
+
+    /// The share of requests, 0 to 1, that are told one by one, where a profile does that [default: 1]
+    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
+    pub(crate) sample_rate: Option<f64>,
+
+    /// The share of requests, 0 to 1, that carry a trace to the target and go to --otlp as spans, such as 0.001 for
+    /// one in a thousand [default: 0]
+    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
+    pub(crate) trace_sample: Option<f64>,
 
     /// Write the results to a file, as JSON
     #[arg(long, value_name = "FILE.json")]
@@ -95,6 +137,9 @@ Examples:
                  \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
                  \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'
 
+A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret itself, which everybody on
+this machine sees there. A last newline in a file does not count. A file of --auth is read again when it has changed,
+and when the receiver answers 401.
 Flags override what the spec says. Ctrl-C ends the run in order; a second one leaves at once.
 Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
 
@@ -118,7 +163,7 @@ pub(crate) struct TargetArgs {
 }
 
 /// A header for one of the exporters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ExporterHeader {
     pub(crate) exporter: String,
     pub(crate) name: String,
@@ -141,6 +186,44 @@ impl FromStr for ExporterHeader {
     }
 }
 
+/// Credentials for one of the exporters.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ExporterAuth {
+    pub(crate) exporter: String,
+    pub(crate) scheme: AuthScheme,
+    pub(crate) secret: String,
+}
+
+/// How an exporter authenticates.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum AuthScheme {
+    Basic { user: String },
+    Bearer,
+    Token,
+}
+
+impl FromStr for ExporterAuth {
+    type Err = String;
+
+    /// The text is not repeated in an error: it may be a secret.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = "give 'EXPORTER:bearer SECRET', 'EXPORTER:token SECRET' or 'EXPORTER:basic USER:SECRET'";
+        let (exporter, rest) = text.split_once(':').ok_or(form)?;
+        let (scheme, secret) = rest.trim_start().split_once(' ').ok_or(form)?;
+        let secret = secret.trim_matches([' ', '\t']);
+        let (scheme, secret) = match scheme {
+            "bearer" => (AuthScheme::Bearer, secret),
+            "token" => (AuthScheme::Token, secret),
+            "basic" if !secret.starts_with('@') => {
+                let (user, secret) = secret.split_once(':').ok_or(form)?;
+                (AuthScheme::Basic { user: user.to_owned() }, secret)
+            }
+            _ => return Err(form.to_owned()),
+        };
+        Ok(ExporterAuth { exporter: exporter.to_owned(), scheme, secret: secret.to_owned() })
+    }
+}
+
 /// A profile for one of the exporters, or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExporterProfile {
@@ -158,6 +241,12 @@ impl FromStr for ExporterProfile {
         };
         Ok(ExporterProfile { exporter, profile: name.parse()? })
     }
+}
+
+/// A share of requests.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| format!("'{text}' is no number: give 0 for none to 1 for all"))?;
+    Sampling::new(share, share).map(|_| share)
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -191,6 +280,26 @@ mod tests {
         );
         assert!("otlp".parse::<ExporterHeader>().is_err());
         assert!("otlp:x".parse::<ExporterHeader>().is_err());
+    }
+
+    #[test]
+    fn an_authorization_names_its_exporter_and_its_scheme() {
+        for (text, exporter, scheme, secret) in [
+            ("otlp:bearer a b", "otlp", AuthScheme::Bearer, "a b"),
+            ("otlp-2: token  @env:X ", "otlp-2", AuthScheme::Token, "@env:X"),
+            ("influx:basic me:a:b", "influx", AuthScheme::Basic { user: "me".to_owned() }, "a:b"),
+            ("influx:basic me:@file:/x", "influx", AuthScheme::Basic { user: "me".to_owned() }, "@file:/x"),
+            ("influx:basic :", "influx", AuthScheme::Basic { user: String::new() }, ""),
+        ] {
+            let expected = ExporterAuth { exporter: exporter.to_owned(), scheme, secret: secret.to_owned() };
+            assert!(text.parse() == Ok(expected), "{text}");
+        }
+        for text in
+            ["otlp", "otlp:bearer", "bearer x", "otlp:Bearer x", "otlp:basic me", "otlp:basic @file:/x"]
+        {
+            let error = text.parse::<ExporterAuth>().err().unwrap();
+            assert!(error.starts_with("give 'EXPORTER:bearer SECRET'"), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! For people who debug a backend: the bytes are those that the exporter of that format would send, and nothing is
 //! added to them.
 
+mod format;
 mod input;
 
 use std::{
@@ -11,10 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use barewire::view::Frame;
-use barewire_promtext::Format as TextFormat;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use self::format::{Format, Manner};
 use crate::{console, failure::Failure};
 
 /// What is read at most. Whoever debugs a backend does so with less.
@@ -32,6 +32,8 @@ pub(crate) struct EncodeArgs {
     format: Format,
     /// The points as JSON; standard input when it is left out or '-'
     file: Option<PathBuf>,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Each line is short enough to stand unwrapped, for people copy the example.
@@ -62,7 +64,7 @@ points.json:
     ]
   }
 
-Only "points" is required, and in a point "name" and "value"; in a
+Nothing is required but, in a point, "name" and "value"; in a
 histogram "counts" and "sum", in an exponential one "sum".
   kind         gauge when it is left out
   unit         a UCUM symbol, such as s, ms, By, 1, % or {request}
@@ -72,19 +74,20 @@ histogram "counts" and "sum", in an exponential one "sum".
                two equal keys the last wins
   counts       one a bucket, not cumulative; OTLP's names (explicitBounds,
                bucketCounts, zeroCount, count) are understood
-  times        nanoseconds since 1970, as an integer or as text"#;
+  times        nanoseconds since 1970, as an integer or as text
 
-/// A format to print points in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One OTLP/JSON export request
-    OtlpJson,
-    /// Prometheus text 0.0.4
-    Prometheus,
-    /// OpenMetrics text 1.0
-    #[value(name = "openmetrics")]
-    OpenMetrics,
-}
+Beside "points" there may be
+  "rows"            one line of InfluxDB each, with fields of your own:
+    [{"name": "m", "labels": {"t": "a"}, "time_unix_nano": 1,
+      "fields": {"f": 1, "took": 0.5, "ok": true, "text": "a b"}}]
+  "events"          DogStatsD, InfluxDB, OTLP (as a log record):
+    [{"name": "test.start", "title": "Start", "text": "50 users",
+      "level": "info", "time_unix_nano": 1, "labels": {"k": "v"}}]
+  "service_checks"  DogStatsD; status is ok, warning, critical or unknown:
+    [{"name": "db", "status": "critical", "message": "no answer",
+      "time_unix_nano": 1, "labels": {"k": "v"}}]
+A format leaves out, and counts, what it has no form for. Of OTLP, logs
+are a second document, on a line of its own."#;
 
 /// Prints the bytes for the points of the input, and says how many were left out.
 ///
@@ -98,32 +101,14 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
     let json = read(path).map_err(|error| {
         refused(format!("cannot be read ({error}): give a file of points, or '-' for standard input"))
     })?;
-    let frame = input::parse(&json).map_err(refused)?;
+    let document = input::parse(&json).map_err(refused)?;
     let mut out = Vec::new();
-    let left_out = args.format.push(&frame, &mut out);
+    let left_out = args.format.push(&document, &args.manner, &mut out).map_err(Failure::Usage)?;
     write(&out).map_err(|error| Failure::Defect(format!("standard output: cannot be written ({error})")))?;
     if left_out > 0 {
         console::eprint(&format!("{}\n", args.format.lament(left_out)));
     }
     Ok(())
-}
-
-impl Format {
-    /// Appends the bytes, and says how many points are not among them.
-    fn push(self, frame: &Frame, out: &mut Vec<u8>) -> u64 {
-        let text = |format, out| barewire_promtext::Encoder::new(format).push([frame], out).left_out;
-        match self {
-            Format::OtlpJson => barewire_otlp_json::Encoder::new().push_request([frame], out).left_out,
-            Format::Prometheus => text(TextFormat::Text004, out),
-            Format::OpenMetrics => text(TextFormat::OpenMetrics, out),
-        }
-    }
-
-    fn lament(self, left_out: u64) -> String {
-        let value = self.to_possible_value().expect("no format is hidden");
-        let (points, them) = if left_out == 1 { ("point", "it") } else { ("points", "them") };
-        format!("{left_out} {points} left out: {} cannot carry {them}", value.get_name())
-    }
 }
 
 /// All of a file, or of standard input when there is none.

@@ -18,6 +18,7 @@ mod results;
 mod run;
 mod summary;
 mod target;
+mod watch;
 
 use std::process::ExitCode;
 

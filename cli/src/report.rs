@@ -1,7 +1,7 @@
 //! Everything there is to say at the end of a run.
 
 use barewire::LaneReport;
-use barewire_runner::{Figures, Threshold, Totals, Verdict, Workload};
+use barewire_runner::{Figures, Status, Threshold, Totals, Verdict, Workload};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -22,12 +22,11 @@ impl Outcome<'_> {
         self.verdicts.iter().all(|(_, verdict)| verdict.ok)
     }
 
-    /// `passed`, `failed` or `aborted`.
-    pub(crate) fn status(&self) -> &'static str {
+    pub(crate) fn status(&self) -> Status {
         match (self.aborted, self.passed()) {
-            (true, _) => "aborted",
-            (false, true) => "passed",
-            (false, false) => "failed",
+            (true, _) => Status::Aborted,
+            (false, true) => Status::Passed,
+            (false, false) => Status::Failed,
         }
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Results<'a> {
         Results {
             run_id: outcome.run_id,
             name: workload.name(),
-            status: outcome.status(),
+            status: outcome.status().name(),
             target: workload.target().to_string(),
             connections: workload.connections(),
             threads: workload.threads(),

@@ -9,12 +9,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use barewire::{Registry, Reporter, Reporting};
-use barewire_runner::{Behaviour, Figures, Plan, Run, RunError, Target, Workload};
+use barewire::{Notice, Registry, Reporter, Reporting};
+use barewire_runner::{
+    Behaviour, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage, Target,
+    Workload,
+};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
@@ -22,50 +24,50 @@ use signal_hook::{
 
 use crate::{
     args::RunArgs, console, exporters::Exporters, failure::Failure, judge::Judge, live::Live,
-    report::Outcome, results::Results, summary::summary,
+    report::Outcome, results::Results, summary::summary, watch::Watch,
 };
 
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
 const FINAL_FLUSH: Duration = Duration::from_secs(5);
 
-/// How often the end of the run is looked for.
-const GLANCE: Duration = Duration::from_millis(20);
-
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
-    let exporters = Exporters::open(args, &workload)?;
-    args.results.as_deref().map_or(Ok(()), claim)?;
-    let interrupt = Interrupt::listen()?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
-    let mut load = Run::start(&workload, &registry)?;
+    let exporters = Exporters::open(args, &workload, &Origin::new(run_id.as_str(), workload.name()))?;
+    args.results.as_deref().map_or(Ok(()), claim)?;
+    let interrupt = Interrupt::listen()?;
+    // What has shards of its own comes before the load, whose sampling would give them room for samples.
+    let usage = SystemUsage::new(&registry);
+    let judge = Judge::new(&registry, workload.thresholds());
+    let meter = LifecycleMeter::new(&registry);
+    let sampling = sampling(args.sample_rate, args.trace_sample, exporters.samples)?;
+    let mut load = Run::start_with(&workload, &registry, sampling)?;
 
     let console = Console { quiet: args.quiet, stdout: !exporters.stdout };
     console.print(&announcement(&workload, &exporters));
     let mut live = Live::new(args.quiet);
-    let reporting = report_to(exporters, args.interval, &live, &registry);
-    let mut judge = Judge::new(&registry, workload.thresholds());
-    watch(&load, &interrupt, |elapsed| {
-        let figures = Figures::of(&registry.snapshot(), elapsed);
-        judge.judge(&figures);
-        live.show(figures);
-    });
+    let reporting = report_to(exporters, args.interval, &live, usage, &registry);
+    let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
+    let mut watch = Watch { reporting, registry: &registry, lifecycle, meter, judge };
+    watch.follow(&load, &interrupt, &mut live);
     let totals = load.join()?;
 
-    let figures = Figures::of(&registry.snapshot(), totals.elapsed);
+    let (figures, verdicts) = watch.verdicts(totals.elapsed);
     let mut outcome = Outcome {
         run_id: &run_id,
         workload: &workload,
         totals: &totals,
         figures: &figures,
-        verdicts: judge.judge(&figures),
+        verdicts,
         lanes: Vec::new(),
         aborted: interrupt.is_set(),
     };
-    registry.resource("load_test.status", outcome.status());
+    let status = outcome.status();
+    registry.resource("load_test.status", status.name());
     live.say("delivering the last snapshot");
-    outcome.lanes = reporting.stop(FINAL_FLUSH).lanes;
+    outcome.lanes = watch.end(totals.elapsed, status, FINAL_FLUSH);
     live.finish();
     console.print(&summary(&outcome));
     if let Some(path) = &args.results {
@@ -146,29 +148,26 @@ fn announcement(workload: &Workload, exporters: &Exporters) -> String {
     text
 }
 
-fn report_to(exporters: Exporters, interval: Duration, live: &Live, registry: &Registry) -> Reporting {
-    let warn = live.warner();
-    let reporter = Reporter::every(interval).self_metrics().notify(move |notice| match notice.error {
-        Some(error) => warn(&format!("{} does not deliver: {error}", notice.exporter)),
-        None => warn(&format!("{} delivers again", notice.exporter)),
-    });
-    exporters.list.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
+/// Which requests are shown one by one: all, unless flags say otherwise, if there is an exporter that tells of them.
+fn sampling(rate: Option<f64>, traces: Option<f64>, is_told: bool) -> Result<Sampling, Failure> {
+    let rate = if is_told { rate.unwrap_or(1.0) } else { 0.0 };
+    Sampling::new(rate, traces.unwrap_or(0.0)).map_err(Failure::Usage)
 }
 
-/// Calls `show` once a second until the load ends, and ends it when the user asks for that.
-fn watch(load: &Run, interrupt: &Interrupt, mut show: impl FnMut(Duration)) {
-    let mut shown = 0;
-    while !load.is_finished() {
-        if interrupt.is_set() {
-            load.stop();
-        }
-        let elapsed = load.elapsed();
-        if elapsed.as_secs() > shown {
-            shown = elapsed.as_secs();
-            show(elapsed);
-        }
-        thread::sleep(GLANCE);
-    }
+fn report_to(
+    exporters: Exporters,
+    interval: Duration,
+    live: &Live,
+    mut usage: SystemUsage,
+    registry: &Registry,
+) -> Reporting {
+    let warn = live.warner();
+    let notify = move |notice: Notice<'_>| match notice.error {
+        Some(error) => warn(&format!("{} does not deliver: {error}", notice.exporter)),
+        None => warn(&format!("{} delivers again", notice.exporter)),
+    };
+    let reporter = Reporter::every(interval).self_metrics().notify(notify).observe(move || usage.observe());
+    exporters.list.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
 }
 
 /// Makes sure that the results can be written before anything is sent. What the file holds stays until then.

@@ -79,6 +79,27 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["http://TARGET/", "-r", "-5"], &["rate: ", "-5 is out of range", "give 0.001 to"]),
     (&["http://TARGET/", "-r", "NaN"], &["rate: ", "NaN is out of range", "give 0.001 to"]),
     (&["http://TARGET/", "--timeout", "0s"], &["timeout: ", "0s", "give at least 1ms"]),
+    (
+        &["http://TARGET/", "--sample-rate", "1.5"],
+        &["--sample-rate", "'1.5'", "give 0 for none to 1 for all"],
+    ),
+    (&["http://TARGET/", "--sample-rate", "-1"], &["--sample-rate", "'-1'", "give 0 for none to 1 for all"]),
+    (
+        &["http://TARGET/", "--sample-rate", "all"],
+        &["--sample-rate", "'all'", "give 0 for none to 1 for all"],
+    ),
+    (
+        &["http://TARGET/", "--trace-sample", "1/1000"],
+        &["--trace-sample", "'1/1000'", "give 0 for none to 1 for all"],
+    ),
+    (
+        &["http://TARGET/", "--trace-sample", "0.1"],
+        &["--trace-sample: ", "no exporter of this run takes traces", "add --otlp"],
+    ),
+    (
+        &["http://TARGET/", "--trace-sample", "0.1", "--otlp", "metrics:http://RECEIVER/"],
+        &["--trace-sample: ", "no exporter of this run takes traces", "add --otlp"],
+    ),
     (&["http://TARGET/", "--interval", "0s"], &["--interval", "'0s'", "10ms or longer"]),
     (
         &["http://TARGET/", "--results", "no/such/r.json"],
@@ -91,16 +112,22 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--otlp", "http://RECEIVER/a b"],
         &["--otlp: ", "'http://RECEIVER/a b'", "percent-encode it"],
     ),
-    (&["http://TARGET/", "--otlp", "https://RECEIVER"], &["--otlp: ", "RECEIVER", "use http"]),
+    (&["http://TARGET/", "--otlp", "https://a..b"], &["--otlp: ", "a..b:443", "use another"]),
     (
-        &["http://TARGET/", "--otlp", "http://me:hunter2@RECEIVER"],
-        &["--otlp: ", "credentials", "take them out"],
+        &["http://TARGET/", "--otlp", "http://me:hunter2%zz@RECEIVER"],
+        &["--otlp: ", "credentials", "percent-encoded"],
     ),
+    (&["http://TARGET/", "--otlp", "metrics:RECEIVER"], &["--otlp: ", "'RECEIVER'", "http://"]),
     (&["http://TARGET/", "--otlp", "file:"], &["--otlp: ", "'file:'", "file:PATH"]),
     (
         &["http://TARGET/", "--otlp", "file:no/such/o.jsonl"],
         &["--otlp: ", "'no/such/o.jsonl'", "name a file"],
     ),
+    (&["http://TARGET/", "--log", "text"], &["--log: ", "'text'", "json:PATH"]),
+    (&["http://TARGET/", "--log", "json:"], &["--log: ", "'json:'", "json:PATH"]),
+    (&["http://TARGET/", "--log", "json:no/such/l.jsonl"], &["--log: ", "'no/such/l.jsonl'", "name a file"]),
+    (&["http://TARGET/", "--log", "json", "--log", "json"], &["--log: ", "json", "leave one out"]),
+    (&["http://TARGET/", "--otlp", "-", "--log", "json"], &["--log: ", "standard output", "name a file"]),
     (
         &["http://TARGET/", "--prometheus", "RECEIVER"],
         &["--prometheus: ", "'RECEIVER'", "choose another port"],
@@ -139,10 +166,71 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["http://TARGET/", "--otlp", "http://RECEIVER", "--header", "otlp:Content-Length: 5"],
         &["--header: ", "'Content-Length'", "leave it out"],
     ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--header", "otlp:X: @env:hunter2"],
+        &["--header: ", "@env:", "not set"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:Bearer hunter2"],
+        &["--auth: ", "'EXPORTER:bearer SECRET'"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "hunter2"],
+        &["--auth: ", "'EXPORTER:bearer SECRET'"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer hunter2\n"],
+        &["--auth: ", "the token has a control character"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer "],
+        &["--auth: ", "the token is empty"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer @file:/no/such/token"],
+        &["--auth: ", "'/no/such/token' cannot be read"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "otlp:bearer @env:hunter2"],
+        &["--auth: ", "@env:", "not set"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://RECEIVER", "--auth", "statsd:bearer hunter2"],
+        &["--auth: ", "'statsd'", "--otlp URL"],
+    ),
+    (
+        &[
+            "http://TARGET/",
+            "--otlp",
+            "http://RECEIVER",
+            "--auth",
+            "otlp:bearer hunter2",
+            "--auth",
+            "otlp:token hunter2",
+        ],
+        &["--auth: ", "'otlp'", "leave one out"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "http://me:hunter2@RECEIVER", "--auth", "otlp:bearer hunter2"],
+        &["--auth: ", "given twice", "leave one out"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "file:o.jsonl", "--auth", "otlp:bearer hunter2"],
+        &["--auth: ", "has no meaning for a file", "leave it out"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "https://RECEIVER", "--ca", "/no/such/ca.pem"],
+        &["--ca: ", "'/no/such/ca.pem' cannot be read"],
+    ),
+    (
+        &["http://TARGET/", "--otlp", "https://RECEIVER", "--ca", "/dev/null"],
+        &["--ca: ", "'/dev/null' has no certificate"],
+    ),
+    (&["http://TARGET/", "--otlp", "https://RECEIVER", "--key", "x.pem"], &["--key: ", "add --cert"]),
     (&["http://TARGET/", "--profile", "k6"], &["--profile", "'k6'", "the profiles are barewire, tigrister"]),
     (
         &["http://TARGET/", "--profile", "statsd=barewire"],
-        &["--profile: ", "'statsd'", "add --otlp or --prometheus"],
+        &["--profile: ", "'statsd'", "add --otlp or --influx or --prometheus"],
     ),
 ];
 

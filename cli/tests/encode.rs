@@ -289,6 +289,62 @@ fn no_points_are_no_document_and_an_empty_page() {
 }
 
 #[test]
+fn rows_events_and_checks_are_printed_where_a_format_has_them() {
+    let input = r#"{"points":[{"name":"hits","kind":"counter","labels":{"k":"v"},"value":3}],
+        "rows":[{"name":"m","labels":{"t":"a b"},"fields":{"f":1,"x":0.5,"ok":true,"s":"a\"b"},"time_unix_nano":1}],
+        "events":[{"name":"test.start","title":"Start|now","text":"a\nb","level":"warning","time_unix_nano":"1700000000000000000"}],
+        "service_checks":[{"name":"db","status":"critical","message":"no m:answer"}]}"#;
+    assert_leaves_out(
+        "dogstatsd",
+        input,
+        "hits:3|c|#k:v\n_e{9,4}:Start|now|a\\nb|d:1700000000|t:warning|#event:test.start\n_sc|db|2|m:no m\\:answer\n",
+        "1 point left out: dogstatsd cannot carry it",
+    );
+    assert_leaves_out(
+        "influx",
+        input,
+        "hits,k=v value=3i 0\nm,t=a\\ b f=1i,x=0.5,ok=true,s=\"a\\\"b\" 1\n\
+         events,event=test.start,level=warning title=\"Start|now\",text=\"a\nb\",tags=\"test.start,warning\" 1700000000000000000\n",
+        "1 point left out: influx cannot carry it",
+    );
+    assert_leaves_out(
+        "prometheus",
+        input,
+        "# TYPE hits_total counter\nhits_total{k=\"v\"} 3\n",
+        "3 points left out: prometheus cannot carry them",
+    );
+    let otlp = run(&["otlp-json"], input.as_bytes());
+    let [metrics, logs] = otlp.stdout.lines().collect::<Vec<_>>()[..] else { panic!("two lines: {otlp:?}") };
+    assert!(
+        metrics.starts_with(r#"{"resourceMetrics""#) && logs.starts_with(r#"{"resourceLogs""#),
+        "{otlp:?}"
+    );
+    assert_eq!(otlp.stderr, "2 points left out: otlp-json cannot carry them\n");
+}
+
+#[test]
+fn a_manner_is_for_the_formats_that_have_it() {
+    let input =
+        br#"{"points":[{"name":"a.b","kind":"counter","value":3}],"time_unix_nano":1700000000000000000}"#;
+    let printed = |arguments: &[&str]| run(arguments, input).stdout;
+    assert_eq!(
+        printed(&["dogstatsd", "--prefix", "p", "--tag", "k=v", "--timestamps", "--container", "c1"]),
+        "p.a.b:3|c|#k:v|c:c1|T1700000000\n"
+    );
+    assert_eq!(printed(&["dogstatsd", "--framed"]), "\u{8}\0\0\0a.b:3|c\n");
+    assert_eq!(printed(&["influx", "--tag", "k=v"]), "a.b,k=v value=3i 1700000000000000000\n");
+    assert_eq!(
+        printed(&["prometheus", "--escaping", "dots"]),
+        "# TYPE a_dot_b__total counter\na_dot_b__total 3\n"
+    );
+    for arguments in [["influx", "--framed"], ["otlp-json", "--timestamps"], ["prometheus", "--tag=a=b"]] {
+        let refused = run(&arguments, input);
+        assert_eq!((refused.stdout.as_str(), refused.code), ("", Some(2)), "{arguments:?}");
+        assert!(refused.stderr.contains("has no meaning for"), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_file_is_read_as_standard_input_is() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("encode-points.json");
     fs::write(&path, r#"{"points":[{"name":"m","value":1}]}"#).expect("a file for the points");
@@ -319,7 +375,10 @@ fn a_file_without_end_is_not_read_to_its_end() {
 fn an_unknown_format_is_refused_with_those_there_are() {
     let ended = run(&["grpc"], b"");
     assert_eq!((ended.stdout.as_str(), ended.code), ("", Some(2)));
-    assert!(ended.stderr.contains("[possible values: otlp-json, prometheus, openmetrics]"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("[possible values: otlp-json, dogstatsd, influx, prometheus, openmetrics]"),
+        "{ended:?}"
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use barewire::{
-    Delivered, Error, Event, ExportError, Exporter, LaneReport, Metric, Reading, Registry, Reporter,
+    Delivered, Error, Event, ExportError, Exporter, Label, LaneReport, Metric, Reading, Registry, Reporter,
     Reporting, Sample, Samples, Snapshot,
 };
 
@@ -273,6 +273,7 @@ struct Witness(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
 struct Seen {
+    resource: Option<Arc<[Label]>>,
     refuses: bool,
     events: Vec<String>,
     samples: Vec<(String, u64)>,
@@ -282,6 +283,13 @@ struct Seen {
 impl Exporter for Witness {
     fn name(&self) -> &str {
         "witness"
+    }
+
+    fn begin(&mut self, resource: &Arc<[Label]>) {
+        let mut seen = self.0.lock().unwrap();
+        assert!(seen.events.is_empty() && seen.gauges.is_empty());
+        assert!(resource.iter().all(|label| label.key != "hostile"), "no such home");
+        seen.resource = Some(Arc::clone(resource));
     }
 
     fn export(&mut self, snapshot: &Arc<Snapshot>, _: Instant) -> Result<Delivered, ExportError> {
@@ -312,6 +320,28 @@ impl Exporter for Witness {
         self.0.lock().unwrap().samples.extend(named);
         Ok(Delivered { points: samples.len() as u64, ..Delivered::default() })
     }
+}
+
+#[test]
+fn an_exporter_learns_first_of_all_who_it_speaks_for() {
+    let (registry, witness) = (Registry::new("test"), Witness::default());
+    registry.resource("host.name", "h");
+    let reporting = Reporter::every(TICK).export(witness.clone()).start(&registry);
+    reporting.event(&Event::new("start", 1));
+    wait_for(&reporting, |lanes| lanes[0].events == 1 && lanes[0].sent > 0);
+    let expected = [Label::new("service.name", "test"), Label::new("host.name", "h")];
+    assert_eq!(witness.0.lock().unwrap().resource.as_deref(), Some(&expected[..]));
+}
+
+#[test]
+fn a_panic_about_that_ends_the_lane_and_is_reported() {
+    let registry = Registry::new("test");
+    registry.resource("hostile", "");
+    let reporting = Reporter::every(TICK).export(Witness::default()).start(&registry);
+    reporting.event(&Event::new("start", 1));
+    let report = reporting.stop(SOON);
+    assert_eq!((report.lanes[0].sent, report.lanes[0].events_lost), (0, 1));
+    assert_eq!(report.into_result(), Err(Error::Undelivered("witness: panicked: no such home".to_owned())));
 }
 
 #[test]

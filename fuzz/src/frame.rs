@@ -21,7 +21,7 @@ pub struct Frame {
 
 /// Often one of few, so that names meet.
 #[derive(Debug, Arbitrary)]
-enum Text {
+pub(crate) enum Text {
     A,
     Total,
     Sum,
@@ -31,13 +31,13 @@ enum Text {
 }
 
 #[derive(Debug, Arbitrary)]
-enum LabelText {
+pub(crate) enum LabelText {
     Text(Text),
     Int(i64),
 }
 
 #[derive(Debug, Arbitrary)]
-struct Name {
+pub(crate) struct Name {
     name: Text,
     help: Text,
     unit: UnitText,

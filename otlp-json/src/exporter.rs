@@ -1,29 +1,42 @@
-//! The way out: a snapshot is shown to the views, encoded as one request, and posted or written as a line.
+//! The way out: snapshots, events and samples, each encoded as requests of its signal, and posted or written as lines.
 
-#[cfg(feature = "gzip")]
-mod gzip;
 mod http;
 mod lines;
+mod side;
+mod way;
 
 use std::{fmt, path::Path, sync::Arc, time::Instant};
 
 use barewire::{
-    Delivered, Error, ExportError, Exporter, Snapshot,
-    view::{Temporality, View},
+    Delivered, Error, Event, ExportError, Exporter, Label, Metric, Sample, Samples, Snapshot,
+    view::{Scope, Temporality, View},
     wire::{
-        http::{Header, Url},
+        http::Url,
         net::OnStale,
+        post::{Auth, Post, read_url},
     },
 };
 
-use crate::encode::{Encoded, Encoder};
-use http::Http;
+#[cfg(feature = "tls")]
+use barewire::wire::net::Tls;
+
+use crate::encode::{Encoded, Encoder, LogEncoder, SpanEncoder};
 use lines::Lines;
+use way::{Receiver, Way};
+
+/// How long the spans of a request may become, but for the last of them. A Collector takes 20 MiB.
+const SPANS_LIMIT_BYTES: usize = 1 << 20;
 
 /// Carries snapshots out as OTLP/JSON: to a collector over HTTP, or as one document a line to a file.
 ///
 /// It shows everything as it is, histograms with exponential buckets, unless views are given; of several, each
 /// becomes one entry of the same request. Windows and deltas begin at the snapshot that was delivered last.
+///
+/// Events go out as log records, and samples that have a place in a trace as spans, if [`Otlp::traces`] asks for them;
+/// both name the registry's resource. Each signal has a connection of its own, and what becomes of the others is nothing
+/// to the metrics: an attempt has half of the time until the deadline, and a signal that fails is left alone for four
+/// times as long as the attempt took. A receiver that answers 404 or 405 does not have that signal, and is not
+/// asked again; its events and spans are counted as left out.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -46,37 +59,43 @@ pub struct Otlp {
     encoder: Encoder,
     document: Vec<u8>,
     delivered: Option<Arc<Snapshot>>,
+    /// Who events and samples are of.
+    resource: Arc<[Label]>,
+    logs: LogEncoder,
+    spans: SpanEncoder,
+    wants_spans: bool,
     way: Way,
-}
-
-enum Way {
-    Http(Box<Http>),
-    Lines(Lines),
+    warning: Option<String>,
 }
 
 /// What was handed to the transport, and what the receiver gave back.
+#[derive(Default)]
 struct Sent {
     bytes: u64,
     rejected: u64,
+    warning: Option<String>,
 }
 
 impl Otlp {
-    /// Posts to `/v1/metrics` below the base URL `url`, as `OTEL_EXPORTER_OTLP_ENDPOINT` means it.
+    /// Posts to `/v1/metrics`, `/v1/logs` and `/v1/traces` below the base URL `url`, as `OTEL_EXPORTER_OTLP_ENDPOINT`
+    /// means it. Credentials in it, `http://user:password@host`, are [`Auth::basic`].
     ///
     /// Nothing is connected before the first export.
     ///
     /// # Errors
     /// A URL that cannot be sent as it stands, or one of a scheme that is not supported.
     pub fn http(url: &str) -> Result<Self, Error> {
-        Self::post(parse(url)?.join_path("/v1/metrics"))
+        let (base, auth) = parse(url)?;
+        Ok(Self::new(Way::Http(Box::new(Receiver::below(&base, auth)?))))
     }
 
-    /// Posts to `url` as it stands, as `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` means it.
+    /// Posts metrics to `url` as it stands, as `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` means it, and nothing else.
     ///
     /// # Errors
     /// As for [`Otlp::http`].
     pub fn metrics_url(url: &str) -> Result<Self, Error> {
-        Self::post(parse(url)?)
+        let (url, auth) = parse(url)?;
+        Ok(Self::new(Way::Http(Box::new(Receiver::metrics_at(url, auth)?))))
     }
 
     /// Writes one document a line to the file at `path`. What was in it before is gone: a file is one run.
@@ -94,16 +113,18 @@ impl Otlp {
         Self::new(Way::Lines(Lines::stdout()))
     }
 
-    /// The exporter that a command line names: a base URL, `file:PATH`, or `-` for standard output.
+    /// The exporter that a command line names: a base URL, `metrics:URL` for one that takes metrics as it stands,
+    /// `file:PATH`, or `-` for standard output.
     ///
     /// # Errors
     /// As for [`Otlp::http`] and [`Otlp::file`].
     pub fn open(destination: &str) -> Result<Self, Error> {
-        match destination.strip_prefix("file:") {
-            Some("") => Err(refused_destination("'file:' has no path: write it as file:PATH")),
-            Some(path) => Self::file(path),
-            None if destination == "-" => Ok(Self::stdout()),
-            None => Self::http(destination),
+        match destination.split_once(':') {
+            Some(("file", "")) => Err(refused_destination("'file:' has no path: write it as file:PATH")),
+            Some(("file", path)) => Self::file(path),
+            Some(("metrics", url)) => Self::metrics_url(url),
+            _ if destination == "-" => Ok(Self::stdout()),
+            _ => Self::http(destination),
         }
     }
 
@@ -112,23 +133,42 @@ impl Otlp {
     /// # Errors
     /// A header that cannot be sent as it stands or that the exporter sets itself, and any for a file, which has none.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        let header = Header::new(name, value).map_err(|error| Error::Config(format!("otlp: {error}")))?;
         match &mut self.way {
-            Way::Http(http) => http.set_header(header)?,
-            Way::Lines(_) => {
-                let remedy = "has no meaning for a file: leave it out, or send to a url";
-                return Err(Error::Config(format!("otlp: header '{name}' {remedy}")));
-            }
+            Way::Http(receiver) => receiver.posts().try_for_each(|post| post.set_header(name, value))?,
+            Way::Lines(_) => return Err(meaningless(format_args!("header '{name}'"))),
         }
         Ok(self)
+    }
+
+    /// Authenticates every request.
+    ///
+    /// # Errors
+    /// A second authorization, by the URL, a header or this; and any for a file, which asks for none.
+    pub fn auth(mut self, auth: Auth) -> Result<Self, Error> {
+        match &mut self.way {
+            Way::Http(receiver) => receiver.posts().try_for_each(|post| post.set_auth(auth.clone()))?,
+            Way::Lines(_) => return Err(meaningless("an authorization")),
+        }
+        Ok(self)
+    }
+
+    /// Speaks TLS in this way. It has no meaning for a URL of `http`, nor for a file; without it, `https` trusts whom the
+    /// system trusts.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: &Tls) -> Self {
+        if let Way::Http(receiver) = &mut self.way {
+            receiver.posts().for_each(|post| post.set_tls(tls));
+        }
+        self
     }
 
     /// Compresses the bodies of requests. A file stays as it is.
     #[cfg(feature = "gzip")]
     #[must_use]
     pub fn gzip(mut self) -> Self {
-        if let Way::Http(http) = &mut self.way {
-            http.set_gzip();
+        if let Way::Http(receiver) = &mut self.way {
+            receiver.posts().for_each(Post::set_gzip);
         }
         self
     }
@@ -140,21 +180,32 @@ impl Otlp {
         self
     }
 
-    /// What the receiver said when it last took a request but rejected points of it or gave a warning.
-    pub fn warning(&self) -> Option<&str> {
-        match &self.way {
-            Way::Http(http) => http.warning(),
-            Way::Lines(_) => None,
-        }
+    /// Sends samples that have a place in a trace as spans, where traces can go: not to a [`Otlp::metrics_url`].
+    #[must_use]
+    pub fn traces(mut self) -> Self {
+        self.wants_spans = self.way.takes_all();
+        self
     }
 
-    fn post(url: Url) -> Result<Self, Error> {
-        Ok(Self::new(Way::Http(Box::new(Http::new(url)?))))
+    /// What the receiver said when it last took a request but rejected items of it or gave a warning.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     fn new(way: Way) -> Self {
-        let (views, encoder, document) = (Vec::new(), Encoder::new(), Vec::new());
-        Otlp { views, encoder, document, delivered: None, way }
+        let scope = Scope { name: "barewire".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        Otlp {
+            views: Vec::new(),
+            encoder: Encoder::new(),
+            document: Vec::new(),
+            delivered: None,
+            resource: Arc::default(),
+            logs: LogEncoder::new(Some(scope.clone())),
+            spans: SpanEncoder::new(Some(scope)),
+            wants_spans: false,
+            way,
+            warning: None,
+        }
     }
 
     /// Refills the document, and says whether the receiver may get it twice.
@@ -176,19 +227,48 @@ impl Otlp {
         (encoded, on_stale)
     }
 
-    fn send(&mut self, on_stale: OnStale, deadline: Instant) -> Result<Sent, ExportError> {
-        if self.document.is_empty() {
-            return Ok(Sent { bytes: 0, rejected: 0 });
-        }
-        match &mut self.way {
-            Way::Http(http) => http.send(&self.document, on_stale, deadline),
-            Way::Lines(lines) => lines.send(&mut self.document),
+    /// One more request of what is left of `samples`: what was in it, and what became of that.
+    fn send_spans<'a>(
+        &mut self,
+        samples: &mut impl Iterator<Item = (&'a Arc<Metric>, &'a Sample)>,
+        deadline: Instant,
+    ) -> (Encoded, Result<Sent, ExportError>) {
+        self.document.clear();
+        let encoded = self.spans.push_request(&self.resource, samples, SPANS_LIMIT_BYTES, &mut self.document);
+        let sent = if self.document.is_empty() {
+            Ok(Sent::default())
+        } else {
+            self.way.send_spans(&mut self.document, deadline)
+        };
+        (encoded, sent)
+    }
+
+    /// What became of the items of a request that was taken.
+    fn settle(&mut self, encoded: Encoded, sent: Sent) -> Delivered {
+        let rejected = sent.rejected.min(encoded.points);
+        self.warning = sent.warning.or(self.warning.take());
+        Delivered {
+            points: encoded.points - rejected,
+            left_out: encoded.left_out + rejected,
+            bytes: sent.bytes,
+            ..Delivered::default()
         }
     }
 }
 
-fn parse(url: &str) -> Result<Url, Error> {
-    Url::parse(url).map_err(|error| refused_destination(format!("{}: {error}", Url::redact(url))))
+impl Sent {
+    /// Nothing of whatever there was.
+    fn nothing() -> Sent {
+        Sent { rejected: u64::MAX, ..Sent::default() }
+    }
+}
+
+fn parse(url: &str) -> Result<(Url, Option<Auth>), Error> {
+    read_url(url).map_err(|error| refused_destination(format!("{}: {error}", Url::redact(url))))
+}
+
+fn meaningless(what: impl fmt::Display) -> Error {
+    Error::Config(format!("otlp: {what} has no meaning for a file: leave it out, or send to a url"))
 }
 
 fn refused_destination(why: impl fmt::Display) -> Error {
@@ -200,27 +280,60 @@ impl Exporter for Otlp {
         "otlp"
     }
 
+    fn begin(&mut self, resource: &Arc<[Label]>) {
+        self.resource = Arc::clone(resource);
+    }
+
     fn export(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<Delivered, ExportError> {
         let begun = Instant::now();
+        self.resource = Arc::clone(snapshot.resource());
         let (encoded, on_stale) = self.encode(snapshot);
         let encode = begun.elapsed();
-        let sent = self.send(on_stale, deadline)?;
+        let sent = if self.document.is_empty() {
+            Sent::default()
+        } else {
+            self.way.send_metrics(&mut self.document, on_stale, deadline)?
+        };
         self.delivered = Some(Arc::clone(snapshot));
-        let rejected = sent.rejected.min(encoded.points);
-        Ok(Delivered {
-            points: encoded.points - rejected,
-            left_out: encoded.left_out + rejected,
-            bytes: sent.bytes,
-            encode,
-        })
+        Ok(Delivered { encode, ..self.settle(encoded, sent) })
+    }
+
+    fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
+        if !self.way.takes_all() {
+            return Ok(Delivered::default());
+        }
+        self.document.clear();
+        self.logs.push_request(&self.resource, [event], &mut self.document);
+        let sent = self.way.send_logs(&mut self.document, deadline)?;
+        Ok(self.settle(Encoded { points: 1, left_out: 0 }, sent))
+    }
+
+    fn wants_samples(&self) -> bool {
+        self.wants_spans
+    }
+
+    /// Of samples without a trace, which are no spans, it says nothing.
+    fn samples(&mut self, samples: Samples<'_>, deadline: Instant) -> Result<Delivered, ExportError> {
+        let mut total = Delivered::default();
+        let mut left = samples.iter().peekable();
+        while left.peek().is_some() {
+            let (encoded, sent) = self.send_spans(&mut left, deadline);
+            let delivered = match sent {
+                Ok(sent) => self.settle(encoded, sent),
+                // An error says that all samples are lost, so it is one only if they are.
+                Err(error) if encoded.points == samples.len() as u64 => return Err(error),
+                Err(_) => self.settle(encoded, Sent::nothing()),
+            };
+            total.points += delivered.points;
+            total.left_out += delivered.left_out;
+            total.bytes += delivered.bytes;
+        }
+        Ok(total)
     }
 }
 
 impl fmt::Debug for Otlp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.way {
-            Way::Http(http) => write!(f, "Otlp({http:?})"),
-            Way::Lines(lines) => write!(f, "Otlp({lines:?})"),
-        }
+        write!(f, "Otlp({:?})", self.way)
     }
 }

@@ -15,7 +15,7 @@
 mod encode;
 mod exporter;
 
-pub use encode::{Encoded, Encoder};
+pub use encode::{Encoded, Encoder, LogEncoder, SpanEncoder};
 pub use exporter::Otlp;
 
 /// Compiles what the README shows an embedder.

@@ -7,10 +7,10 @@ use std::{
 
 use allocation_counter::measure;
 use barewire::{
-    Exporter, Label, Metric, Registry, Unit,
+    Exporter, Label, Metric, Registry, Sample, TraceContext, Unit,
     view::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Value, View},
 };
-use barewire_otlp_json::{Encoder, Otlp};
+use barewire_otlp_json::{Encoder, Otlp, SpanEncoder};
 
 #[test]
 fn a_steady_tick_allocates_nothing() {
@@ -42,6 +42,27 @@ fn a_steady_export_allocates_nothing() {
         let (snapshot, deadline) = (registry.snapshot(), Instant::now() + Duration::from_secs(3));
         let steady = measure(|| _ = otlp.export(&snapshot, deadline).unwrap());
         assert!(tick < 2 || steady.count_total == 0, "{} at tick {tick}", steady.count_total);
+    }
+}
+
+#[test]
+fn spans_of_known_series_allocate_nothing() {
+    let (registry, resource) = (Registry::new("shop"), [Label::new("service.name", "shop")].into());
+    let samples: Vec<_> = (0..100)
+        .map(|step| {
+            let metric = Metric::new("request").label("load_test.step", step);
+            let series = registry.sample_series(metric.clone());
+            let trace = Some(TraceContext { trace_id: u128::MAX, span_id: 1 });
+            let (start_unix_ns, duration_ns) = (u64::MAX, 0);
+            (Arc::new(metric), Sample { series, start_unix_ns, duration_ns, bytes: 0, counted: true, trace })
+        })
+        .collect();
+    let (mut encoder, mut out) = (SpanEncoder::new(None), Vec::new());
+    for round in 0..10 {
+        out.clear();
+        let mut spans = samples.iter().map(|(metric, sample)| (metric, sample));
+        let steady = measure(|| _ = encoder.push_request(&resource, &mut spans, usize::MAX, &mut out));
+        assert_eq!(steady.count_total == 0, round > 0, "{} in round {round}", steady.count_total);
     }
 }
 

@@ -1,105 +1,21 @@
 //! What the exporter says to receivers, and what it makes of their answers, also of those that misbehave.
 
+mod support;
+
 use std::{
     fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread,
+    net::TcpListener,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use barewire::{
     Counter, Delivered, ExportError, Exporter, Metric, Registry, Shard, Snapshot,
     view::{Rule, Temporality, View},
+    wire::post::Auth,
 };
 use barewire_otlp_json::{Encoder, Otlp};
-
-/// A request as it came.
-struct Request {
-    /// How many connections there had been.
-    connection: usize,
-    head: String,
-    body: Vec<u8>,
-}
-
-/// A receiver with one prepared answer a request.
-struct Server {
-    url: String,
-    requests: Receiver<Request>,
-}
-
-/// No answer at all: the connection is closed.
-const HANG_UP: &str = "";
-/// No answer at all: the connection is kept open until the exporter closes it.
-const SILENCE: &str = "silence";
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"partialSuccess\":{}}";
-
-impl Server {
-    fn answering(answers: impl IntoIterator<Item = &'static str>) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (sender, requests) = channel();
-        let mut answers: Vec<_> = answers.into_iter().collect();
-        answers.reverse();
-        thread::spawn(move || {
-            let mut connection = 0;
-            while !answers.is_empty() {
-                connection += 1;
-                let (stream, _) = listener.accept().unwrap();
-                converse(stream, connection, &mut answers, &sender);
-            }
-        });
-        Server { url, requests }
-    }
-
-    fn request(&self) -> Request {
-        self.requests.recv_timeout(Duration::from_secs(10)).expect("a request")
-    }
-
-    fn body(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.request().body).unwrap()
-    }
-
-    fn assert_no_more_requests(&self) {
-        assert!(self.requests.try_recv().is_err());
-    }
-}
-
-fn converse(mut stream: TcpStream, connection: usize, answers: &mut Vec<&str>, sender: &Sender<Request>) {
-    while let Some(answer) = answers.last().copied() {
-        let Some((head, body)) = read_request(&mut stream) else { return };
-        answers.pop();
-        // The test may have seen enough.
-        drop(sender.send(Request { connection, head, body }));
-        if answer == HANG_UP {
-            return;
-        }
-        if answer == SILENCE {
-            drop(stream.read(&mut [0]));
-            return;
-        }
-        stream.write_all(answer.as_bytes()).unwrap();
-    }
-}
-
-fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let (_, length) = head.split_once("Content-Length: ").unwrap();
-    let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
-    stream.read_exact(&mut body).ok()?;
-    Some((head, body))
-}
+use support::{HANG_UP, OK, SILENCE, Server, failed, host, scratch_file, soon};
 
 /// A registry with one counter.
 struct Shop {
@@ -121,27 +37,10 @@ impl Shop {
     }
 }
 
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(5)
-}
-
-fn failed(text: impl Into<String>) -> ExportError {
-    ExportError::Failed(text.into())
-}
-
-/// The host and port of a server, as errors name it.
-fn host(server: &Server) -> &str {
-    server.url.strip_prefix("http://").unwrap()
-}
-
 fn hits(document: &serde_json::Value) -> u64 {
     let metric = &document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0];
     assert_eq!(metric["name"], "hits");
     metric["sum"]["dataPoints"][0]["asInt"].as_str().unwrap().parse().unwrap()
-}
-
-fn scratch_file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.jsonl", std::process::id()))
 }
 
 #[test]
@@ -378,6 +277,42 @@ fn headers_are_sent_once_and_the_bodys_own_are_refused() {
     }
 }
 
+#[test]
+fn credentials_come_by_the_url_or_as_a_value_and_are_sent() {
+    for open in
+        [(|url| Otlp::http(&url.replace("://", "://me:s%65cret@")).unwrap()) as fn(&str) -> Otlp, |url| {
+            Otlp::http(url).unwrap().auth(Auth::basic("me", "secret").unwrap()).unwrap()
+        }]
+    {
+        let server = Server::answering([OK]);
+        let mut otlp = open(&server.url);
+        otlp.export(&Shop::open().after(1), soon()).unwrap();
+        let head = server.request().head;
+        assert!(head.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nHost: {}\r\n", host(&server))), "{head}");
+        assert!(!format!("{otlp:?}").contains("secret"), "{otlp:?}");
+    }
+    let auth = || Auth::bearer("secret").unwrap();
+    let error = Otlp::http("http://me:secret@h").unwrap().auth(auth()).unwrap_err().to_string();
+    assert!(error.starts_with("otlp: the authorization is given twice"), "{error}");
+    let error = Otlp::stdout().auth(auth()).unwrap_err().to_string();
+    let expected = "otlp: an authorization has no meaning for a file: leave it out, or send to a url";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn what_a_receiver_says_is_told_in_one_clean_line_without_secrets() {
+    let body = r#"{"partialSuccess":{"errorMessage":" slow\u0007 down, secret \nplease"}}"#;
+    let warned = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let refused = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nno secret";
+    let server = Server::answering([&*warned.leak(), refused]);
+    let mut otlp = Otlp::http(&server.url).unwrap().auth(Auth::bearer("secret").unwrap()).unwrap();
+    otlp.export(&Shop::open().after(1), soon()).unwrap();
+    assert_eq!(otlp.warning(), Some("slow  down, ***"));
+    let error = otlp.export(&Shop::open().after(1), soon()).unwrap_err();
+    assert_eq!(error, failed(format!("{} answered 401: no ***", host(&server))));
+}
+
 #[cfg(feature = "gzip")]
 #[test]
 fn a_compressed_request_says_so_and_unpacks_to_the_same() {
@@ -415,7 +350,6 @@ fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
     for (destination, expected) in [
         ("127.0.0.1:4318", "otlp destination: '127.0.0.1:4318': the url has to begin with http:// or https://".to_owned()),
         ("http://h/a b", "otlp destination: 'http://h/a b': the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
-        ("https://h", "otlp destination: h:443: https is not supported yet: use http".to_owned()),
         ("file:", "otlp destination: 'file:' has no path: write it as file:PATH".to_owned()),
         (
             &format!("file:{}", nowhere.display()),
@@ -432,6 +366,14 @@ fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
         error.to_string(),
         "otlp: header 'a' has no meaning for a file: leave it out, or send to a url"
     );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn https_without_its_feature_is_refused() {
+    let error = Otlp::http("https://h").unwrap_err().to_string();
+    let expected = "h:443: https needs the feature 'tls', which is off: turn it on, or use http";
+    assert_eq!(error, format!("otlp destination: {expected}"));
 }
 
 #[test]

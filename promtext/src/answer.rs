@@ -1,15 +1,13 @@
 //! What a request is answered with: a pure function of its head.
 
-use std::sync::LazyLock;
-
 use barewire::wire::http::{Header, HttpError, RequestHead, push_response_head};
 
-use crate::encode::Format;
+use crate::accept::{Coding, Exposition};
 
 /// What the body of an answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
-    Page,
+    Page(Exposition, Coding),
     Text(&'static str),
 }
 
@@ -25,6 +23,7 @@ pub(crate) struct Answer {
 const HEALTHY: Content = Content::Text("ok\n");
 const NOT_FOUND: Content = Content::Text("nothing is here; the metrics are at /metrics\n");
 const NOT_ALLOWED: Content = Content::Text("this method is not for here; use GET or HEAD\n");
+const NOT_ACCEPTABLE: Content = Content::Text("a page is plain or in gzip; accept one of them\n");
 const BODY: Content = Content::Text("a body is not for here; send none\n");
 const MALFORMED: Content = Content::Text("the request breaks the rules of HTTP/1.1\n");
 const TOO_LONG: Content = Content::Text("the head of the request is longer than 8 KiB\n");
@@ -36,7 +35,7 @@ impl Answer {
             path if path != "/metrics" && path != "/-/healthy" => (404, NOT_FOUND),
             _ if !is_head && request.method != "GET" => (405, NOT_ALLOWED),
             _ if request.has_body => (400, BODY),
-            "/metrics" => (200, Content::Page),
+            "/metrics" => page(request),
             _ => (200, HEALTHY),
         };
         // What the body says is of no interest, so it is not read, and nothing behind it can be.
@@ -52,29 +51,38 @@ impl Answer {
     }
 
     pub(crate) fn push_head(&self, out: &mut Vec<u8>, content_length: usize) {
-        push_response_head(out, self.status, self.fields(), Some(content_length as u64));
+        push_response_head(out, self.status, &self.fields(), Some(content_length as u64));
     }
 
-    fn fields(&self) -> &'static [Header] {
-        match (self.content, self.keep_alive) {
-            (Content::Page, true) => &FIELDS[..1],
-            (Content::Page, false) => &FIELDS[..2],
-            (Content::Text(_), false) => &FIELDS[1..if self.status == 405 { 4 } else { 3 }],
-            (Content::Text(_), true) => &FIELDS[2..if self.status == 405 { 4 } else { 3 }],
+    fn fields(&self) -> Vec<Header> {
+        let field = |name, value: &str| Header::new(name, value).expect("a field of ours is a valid one");
+        let mut fields = Vec::new();
+        match self.content {
+            Content::Page(exposition, coding) => {
+                fields.push(field("Content-Type", &exposition.to_string()));
+                if coding == Coding::Gzip {
+                    fields.push(field("Content-Encoding", "gzip"));
+                }
+            }
+            Content::Text(_) => fields.push(field("Content-Type", "text/plain; charset=utf-8")),
         }
+        match (self.content, self.status) {
+            (Content::Page(..), _) | (_, 406) => fields.push(field("Vary", "Accept, Accept-Encoding")),
+            (_, 405) => fields.push(field("Allow", "GET, HEAD")),
+            _ => {}
+        }
+        if !self.keep_alive {
+            fields.push(field("Connection", "close"));
+        }
+        fields
     }
 }
 
-/// In an order in which the fields of every answer are neighbours.
-static FIELDS: LazyLock<[Header; 4]> = LazyLock::new(|| {
-    [
-        ("Content-Type", Format::Text004.content_type()),
-        ("Connection", "close"),
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Allow", "GET, HEAD"),
-    ]
-    .map(|(name, value)| Header::new(name, value).expect("a field of ours is a valid one"))
-});
+fn page(request: &RequestHead<'_>) -> (u16, Content) {
+    let exposition = Exposition::negotiate(request.headers("accept"));
+    let coding = Coding::negotiate(request.headers("accept-encoding"));
+    coding.map_or((406, NOT_ACCEPTABLE), |coding| (200, Content::Page(exposition, coding)))
+}
 
 /// The path without the query; of an absolute URL as well (RFC 9112, section 3.2.2).
 fn path_of(target: &str) -> &str {
@@ -110,30 +118,50 @@ mod tests {
 
     #[test]
     fn a_page_is_answered_with_its_content_type() {
+        let fields =
+            "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nVary: Accept, Accept-Encoding\r\n";
         assert_eq!(
-            answer("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"),
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: 7\r\n\r\n"
+            answer("GET /metrics HTTP/1.1\r\nHost: h\r\nX-Prometheus-Scrape-Timeout-Seconds: -1e999\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 7\r\n\r\n")
         );
         assert_eq!(
             answer("HEAD /metrics HTTP/1.0\r\n\r\n"),
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nConnection: close\r\nContent-Length: 7\r\n\r\n"
+            format!("HTTP/1.1 200 OK\r\n{fields}Connection: close\r\nContent-Length: 7\r\n\r\n")
+        );
+    }
+
+    #[test]
+    #[cfg(feature = "gzip")]
+    fn a_page_says_how_it_is_written_and_packed() {
+        assert_eq!(
+            answer(
+                "GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: text/plain;q=0.1\r\nAccept-Encoding: gzip\r\n\
+                 accept: text/plain;version=1.0.0;escaping=dots\r\n\r\n"
+            ),
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=1.0.0; charset=utf-8; escaping=dots\r\n\
+             Content-Encoding: gzip\r\nVary: Accept, Accept-Encoding\r\nContent-Length: 7\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn whoever_takes_neither_plain_text_nor_gzip_gets_nothing() {
+        assert_eq!(
+            answer("GET /metrics HTTP/1.1\r\nHost: h\r\nAccept-Encoding: br, *;q=0\r\n\r\n"),
+            "HTTP/1.1 406 Not Acceptable\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Vary: Accept, Accept-Encoding\r\nContent-Length: 7\r\n\r\n"
         );
     }
 
     #[test]
     fn a_method_that_is_not_allowed_is_told_which_are() {
-        let head = "HTTP/1.1 405 Method Not Allowed\r\n";
+        let head = "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\nAllow: GET, HEAD\r\n";
         assert_eq!(
             answer("POST /metrics HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
-            format!(
-                "{head}Content-Type: text/plain; charset=utf-8\r\nAllow: GET, HEAD\r\nContent-Length: 7\r\n\r\n"
-            )
+            format!("{head}Content-Length: 7\r\n\r\n")
         );
         assert_eq!(
             answer("POST /metrics HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n"),
-            format!(
-                "{head}Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nAllow: GET, HEAD\r\nContent-Length: 7\r\n\r\n"
-            )
+            format!("{head}Connection: close\r\nContent-Length: 7\r\n\r\n")
         );
     }
 
@@ -165,6 +193,7 @@ mod tests {
             ("Host: h\r\nTransfer-Encoding: chunked\r\n".to_owned(), 400),
             ("Host: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n".to_owned(), 400),
             ("Host : h\r\n".to_owned(), 400),
+            ("Host: h\n".to_owned(), 400),
             (String::new(), 400),
             (format!("Host: {}\r\n", "h".repeat(9000)), 431),
         ] {

@@ -8,7 +8,7 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
-    net::Shutdown,
+    net::{IpAddr, Shutdown},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,8 @@ use mio::net::TcpStream;
 
 use crate::{
     answer::{Answer, Content},
-    encode::Encoded,
+    desk::Visit,
+    page::{Page, Pages},
 };
 
 /// The most bytes that the head of a request takes.
@@ -48,21 +49,6 @@ impl Default for Patience {
             linger: Duration::from_secs(1),
         }
     }
-}
-
-/// What a scrape is answered with.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) encoded: Encoded,
-}
-
-/// Where pages come from.
-pub(crate) trait Pages {
-    /// The newest page.
-    fn newest(&mut self) -> Arc<Page>;
-    /// A scraper took all of this one.
-    fn taken(&mut self, page: &Page);
 }
 
 /// In the order in which they are given up when there are too many connections.
@@ -96,6 +82,7 @@ pub(crate) struct Connection {
     /// Bytes of head and body that are sent, or bytes that were thrown away.
     done: usize,
     keep_alive: bool,
+    visit: Visit,
 }
 
 #[derive(Debug)]
@@ -106,7 +93,7 @@ enum Body {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, patience: Patience, now: Instant) -> Self {
+    pub(crate) fn new(stream: TcpStream, peer: IpAddr, patience: Patience, now: Instant) -> Self {
         Connection {
             stream,
             patience,
@@ -118,6 +105,7 @@ impl Connection {
             body: Body::None,
             done: 0,
             keep_alive: true,
+            visit: Visit::of(peer),
         }
     }
 
@@ -162,7 +150,10 @@ impl Connection {
 
     fn read(&mut self, now: Instant, pages: &mut impl Pages) -> io::Result<()> {
         let (len, answer) = match self.decoder.decode(&self.input) {
-            Ok((len, Event::Head(head))) => (len, Answer::to(&head)),
+            Ok((len, Event::Head(head))) => {
+                self.visit.calls_itself(head.header("user-agent"));
+                (len, Answer::to(&head))
+            }
             Ok(_) => return self.receive(now),
             Err(error) => (0, Answer::refusal(error)),
         };
@@ -188,7 +179,7 @@ impl Connection {
 
     fn answer(&mut self, answer: Answer, now: Instant, pages: &mut impl Pages) {
         self.body = match answer.content {
-            Content::Page => Body::Page(pages.newest()),
+            Content::Page(exposition, coding) => Body::Page(pages.newest(exposition, coding)),
             Content::Text(text) => Body::Text(text),
         };
         self.head.clear();
@@ -210,7 +201,7 @@ impl Connection {
             return if len == 0 { Err(ErrorKind::WriteZero.into()) } else { Ok(()) };
         }
         if let Body::Page(page) = std::mem::replace(&mut self.body, Body::None) {
-            pages.taken(&page);
+            pages.taken(&page, &mut self.visit);
         }
         match (self.keep_alive, self.input.is_empty()) {
             (true, true) => self.enter(Stage::Idle, now),

@@ -24,6 +24,7 @@ use barewire::{
 use crate::{
     family::{Families, Place},
     lines::Pushed,
+    name::Escaping,
 };
 
 /// A text format that Prometheus scrapes.
@@ -36,16 +37,6 @@ pub enum Format {
     OpenMetrics,
 }
 
-impl Format {
-    /// The value of the header `Content-Type`.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Format::Text004 => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
-
 /// What became of the points of one page. Those that are [`Value::Absent`](barewire::view::Value::Absent) are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encoded {
@@ -55,16 +46,20 @@ pub struct Encoded {
     pub left_out: u64,
 }
 
-/// Writes pages of one format; a page that looks like the one before costs copies and digits, and no allocation.
+/// Writes pages of one format, with names under one escaping; a page that looks like the one before costs copies and digits, and no allocation.
 ///
 /// Families stand in order of first appearance, the series in them in the order of their points. Left out, and
 /// counted, are
-/// - a series whose name and labels are those of an earlier one (an empty label value is no label to Prometheus),
+/// - a series whose name and labels are, once they are escaped, those of an earlier one (an empty label value is no
+///   label to Prometheus),
 /// - a series whose family's name, or the name of one of its samples, is that of an earlier family of another
 ///   kind, and one without a name,
 /// - a counter that is negative or not a number,
 /// - counters and histograms of [`Temporality::Delta`](barewire::view::Temporality::Delta),
+/// - distributions ([`Value::Recorded`](barewire::view::Value::Recorded)),
 /// - histograms whose bounds are not finite and strictly increasing, or do not match their counts.
+///
+/// Metrics of one kind whose names become the same are one family, with the text and the unit of the first.
 ///
 /// An exponential histogram becomes a classic one with a bucket, exact at that instant, for each bucket that is
 /// not empty. (Values below zero that lie on a bound are counted above it: there, the two kinds of buckets are
@@ -88,6 +83,7 @@ pub struct Encoded {
 #[derive(Debug)]
 pub struct Encoder {
     format: Format,
+    escaping: Escaping,
     /// One for each point of each frame.
     slots: Vec<Vec<Slot>>,
     families: Families,
@@ -102,9 +98,31 @@ struct Slot {
 }
 
 impl Encoder {
-    /// An encoder that has seen nothing yet.
+    /// An encoder that has seen nothing yet. It escapes names by [`Escaping::Underscores`].
     pub fn new(format: Format) -> Self {
-        Encoder { format, slots: Vec::new(), families: Families::new(format) }
+        Self::empty(format, Escaping::default())
+    }
+
+    /// Sets how names are escaped; what the encoder has seen is rendered anew.
+    ///
+    /// ```
+    /// use barewire::{Metric, view::{Frame, Number, Point, Value}};
+    /// use barewire_promtext::{Encoder, Escaping, Format};
+    ///
+    /// let hits = Metric::new("http.hits").label("http.route", "/");
+    /// let point = Point { metric: hits.into(), value: Value::Counter(Number::Int(3)) };
+    /// let frame = Frame { points: vec![point], ..Frame::default() };
+    /// let mut page = Vec::new();
+    /// Encoder::new(Format::OpenMetrics).escaping(Escaping::AllowUtf8).push(&[frame], &mut page);
+    /// assert_eq!(page, b"# TYPE \"http.hits\" counter\n{\"http.hits_total\",\"http.route\"=\"/\"} 3.0\n# EOF\n");
+    /// ```
+    #[must_use]
+    pub fn escaping(self, escaping: Escaping) -> Self {
+        Self::empty(self.format, escaping)
+    }
+
+    fn empty(format: Format, escaping: Escaping) -> Self {
+        Encoder { format, escaping, slots: Vec::new(), families: Families::new(format, escaping) }
     }
 
     /// Appends one whole page that shows the points of all `frames`.
@@ -117,7 +135,7 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> Encoded {
         let encoded = self.fill(frames.clone()).unwrap_or_else(|| {
-            *self = Encoder::new(self.format);
+            *self = Encoder::empty(self.format, self.escaping);
             self.fill(frames).expect("an encoder that knows no point takes any")
         });
         self.families.push(out);

@@ -4,31 +4,28 @@ use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, ToSocketAddrs as _},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use barewire::{
-    Delivered, Error, ExportError, Exporter, Snapshot,
-    view::{Frame, Shape, View},
-};
-use parking_lot::Mutex;
+use barewire::{Delivered, Error, ExportError, Exporter, Snapshot, view::View};
 
 use crate::{
-    connection::{Page, Pages},
-    encode::{Encoder, Format},
+    desk::Shared,
+    page::Renderer,
     server::{Limits, Server},
 };
 
-/// A scrape endpoint: `GET /metrics` shows the newest snapshot as text 0.0.4, from a thread of its own.
+/// A scrape endpoint: `GET /metrics` shows the newest snapshot, from a thread of its own, in the text format, escaping and
+/// coding that the scraper likes best ([`Exposition`](crate::Exposition), [`Coding`](crate::Coding)).
 ///
-/// Exporting keeps the snapshot and returns at once; the page is rendered when it is asked for, once for all who
+/// Exporting keeps the snapshot and returns at once; a page is rendered when it is asked for, once for all who
 /// ask for the same one. Rates and quantiles of a window describe the last tick. Before the first snapshot the page
-/// is empty, and answered with 200: the process is up, and has nothing to say yet. `GET /-/healthy` answers 200 as
-/// well, anything else 404 or 405.
+/// shows no series, and is answered with 200: the process is up, and has nothing to say yet. `GET /-/healthy` answers
+/// 200 as well, anything else 404, 405 or, to whoever takes neither gzip nor plain text, 406.
 ///
 /// There is neither TLS nor authentication; a peer is given 5 s for a request, 10 s to take the answer, 30 s between
 /// requests, and 8 KiB for a head, and no more than 256 are connected at a time. Dropping the value closes the
-/// endpoint.
+/// endpoint, unless there is a [`LastScrape`].
 ///
 /// ```
 /// use barewire_promtext::PromText;
@@ -39,26 +36,34 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct PromText {
-    server: Server,
+    server: Arc<Server>,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    /// Held for a moment by both threads.
-    desk: Mutex<Desk>,
-    /// Held while a page is rendered, by the server's thread alone once views are set.
-    views: Mutex<Vec<View>>,
-}
-
-#[derive(Debug, Default)]
-struct Desk {
-    newest: Option<Arc<Snapshot>>,
-    earlier: Option<Arc<Snapshot>>,
-    /// How many snapshots there have been. It, and not the address, tells them apart: they are recycled.
-    exported: u64,
-    /// What scrapers took since the last export.
-    taken: Delivered,
+/// Keeps an endpoint open after its [`PromText`] is gone, for whoever has not fetched the last page yet.
+///
+/// ```no_run
+/// use barewire::{Metric, Registry, Reporter};
+/// use barewire_promtext::PromText;
+/// use std::time::Duration;
+///
+/// let registry = Registry::new("job");
+/// let done = registry.counter(Metric::new("done"));
+/// let endpoint = PromText::bind("0")?;
+/// let last_scrape = endpoint.last_scrape();
+/// let reporting = Reporter::every(Duration::from_secs(1)).export(endpoint).start(&registry);
+/// registry.shard().add(done, 1);
+/// reporting.stop(Duration::from_secs(3));
+/// if !last_scrape.wait(Duration::from_secs(15)) {
+///     eprintln!("not everybody has the last page");
+/// }
+/// # Ok::<(), barewire::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct LastScrape {
+    shared: Arc<Shared>,
+    /// Closed by whoever is the last to have it.
+    server: Arc<Server>,
 }
 
 impl PromText {
@@ -71,7 +76,7 @@ impl PromText {
         let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
         for resolved in resolve(addr)? {
             match Server::start(resolved, Limits::default(), Renderer::new(Arc::clone(&shared))) {
-                Ok(server) => return Ok(PromText { server, shared }),
+                Ok(server) => return Ok(PromText { server: Arc::new(server), shared }),
                 Err(error) => last = error,
             }
         }
@@ -91,23 +96,49 @@ impl PromText {
         self.shared.views.lock().push(view);
         self
     }
+
+    /// What keeps the endpoint open for one last scrape.
+    pub fn last_scrape(&self) -> LastScrape {
+        LastScrape { shared: Arc::clone(&self.shared), server: Arc::clone(&self.server) }
+    }
 }
+
+impl LastScrape {
+    /// Waits until every scraper has the newest page, for `within` at the most; whether that came. Call it when the
+    /// last snapshot is exported, that is, after [`Reporting::stop`](barewire::Reporting::stop).
+    ///
+    /// A scraper is whoever has fetched a page before, told apart by address and `User-Agent`, and by connection where
+    /// several are open at a time. As long as nobody has, one is waited for: a scrape interval may be longer
+    /// than all the rest.
+    pub fn wait(&self, within: Duration) -> bool {
+        let now = Instant::now();
+        self.server.is_running()
+            && self.shared.wait_until_seen(now.checked_add(within).unwrap_or(now + LONGEST))
+    }
+
+    /// What scrapers took since the last export, or since the last call: it came too late for the account of the
+    /// exporter's lane.
+    pub fn taken(&self) -> Delivered {
+        self.shared.account()
+    }
+}
+
+/// What a longer wait is cut to.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Exporter for PromText {
     fn name(&self) -> &str {
         "prometheus"
     }
 
-    /// Keeps the snapshot for the next scrape. What is delivered is what scrapers took since the last call.
+    /// Keeps the snapshot for the next scrape. What is delivered is what scrapers took since the last call; the rest
+    /// is with [`LastScrape::taken`].
     fn export(&mut self, snapshot: &Arc<Snapshot>, _deadline: Instant) -> Result<Delivered, ExportError> {
         if !self.server.is_running() {
             let why = format!("the endpoint at {} has stopped", self.local_addr());
             return Err(ExportError::Failed(why));
         }
-        let mut desk = self.shared.desk.lock();
-        desk.earlier = desk.newest.replace(Arc::clone(snapshot));
-        desk.exported += 1;
-        Ok(std::mem::take(&mut desk.taken))
+        Ok(self.shared.put(snapshot))
     }
 }
 
@@ -132,59 +163,4 @@ fn cannot_listen(addr: &str, error: &io::Error) -> Error {
         _ => "use another address",
     };
     Error::Config(format!("cannot listen at '{}' ({error}): {remedy}", addr.escape_debug()))
-}
-
-/// Renders a snapshot once, for all who ask for it.
-struct Renderer {
-    shared: Arc<Shared>,
-    encoder: Encoder,
-    /// Which snapshot the page shows, counted as the desk counts; 0 for none.
-    rendered: u64,
-    page: Arc<Page>,
-}
-
-impl Renderer {
-    fn new(shared: Arc<Shared>) -> Self {
-        let encoder = Encoder::new(Format::Text004);
-        Renderer { shared, encoder, rendered: 0, page: Arc::default() }
-    }
-
-    fn render(&mut self, newest: &Snapshot, earlier: Option<&Snapshot>) {
-        let began = Instant::now();
-        let mut views = self.shared.views.lock();
-        if views.is_empty() {
-            views.push(View::everything().histograms(Shape::Explicit));
-        }
-        let frames: Vec<&Frame> = views.iter_mut().map(|view| view.show(newest, earlier)).collect();
-        // Scrapers that are still taking the last page keep it.
-        if Arc::get_mut(&mut self.page).is_none() {
-            self.page = Arc::default();
-        }
-        let page = Arc::get_mut(&mut self.page).expect("nobody else has it");
-        page.bytes.clear();
-        page.encoded = self.encoder.push(frames, &mut page.bytes);
-        self.shared.desk.lock().taken.encode += began.elapsed();
-    }
-}
-
-impl Pages for Renderer {
-    fn newest(&mut self) -> Arc<Page> {
-        let desk = self.shared.desk.lock();
-        let (newest, earlier, exported) = (desk.newest.clone(), desk.earlier.clone(), desk.exported);
-        drop(desk);
-        if let Some(newest) = newest
-            && self.rendered != exported
-        {
-            self.render(&newest, earlier.as_deref());
-            self.rendered = exported;
-        }
-        Arc::clone(&self.page)
-    }
-
-    fn taken(&mut self, page: &Page) {
-        let taken = &mut self.shared.desk.lock().taken;
-        taken.points += page.encoded.points;
-        taken.left_out += page.encoded.left_out;
-        taken.bytes += page.bytes.len() as u64;
-    }
 }

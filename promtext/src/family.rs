@@ -16,7 +16,7 @@ use barewire::{
 use crate::{
     encode::Format,
     lines::{Lines, Pushed},
-    name::{self, TOTAL},
+    name::{self, Escaping, TOTAL},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,7 @@ pub(crate) struct Buckets {
 #[derive(Debug)]
 pub(crate) struct Families {
     format: Format,
+    escaping: Escaping,
     families: Vec<Family>,
     /// Of all series but for their buckets, side by side: the next is on its way into the cache when one is read.
     texts: Vec<u8>,
@@ -92,9 +93,10 @@ pub(crate) struct Families {
 }
 
 impl Families {
-    pub(crate) fn new(format: Format) -> Self {
+    pub(crate) fn new(format: Format, escaping: Escaping) -> Self {
         Families {
             format,
+            escaping,
             families: Vec::new(),
             texts: Vec::new(),
             names: HashMap::new(),
@@ -142,7 +144,7 @@ impl Families {
         };
         let Some(at) = self.family_of(metric, kind) else { return Place::Nowhere };
         let family = &self.families[at].name;
-        let labels = labels_of(metric, kind);
+        let labels = labels_of(metric, kind, self.escaping);
         if !self.identities.insert(identity(family, &labels)) {
             return Place::Nowhere;
         }
@@ -150,12 +152,12 @@ impl Families {
     }
 
     fn family_of(&mut self, metric: &Metric, kind: Kind) -> Option<usize> {
-        let mut name = name::family(metric, kind == Kind::Counter);
+        let mut name = name::family(metric, kind == Kind::Counter, self.escaping);
         if name.is_empty() {
             return None;
         }
-        if kind == Kind::Counter && self.format == Format::Text004 {
-            name.push_str(TOTAL);
+        if kind == Kind::Counter && self.format == Format::OpenMetrics {
+            name.truncate(name.len() - TOTAL.len());
         }
         match self.names.get(&name) {
             Some(&at) => (self.families[at].name == name && self.families[at].kind == kind).then_some(at),
@@ -189,32 +191,49 @@ fn suffixes(kind: Kind, format: Format) -> &'static [&'static str] {
 
 fn head(name: &str, metric: &Metric, kind: Kind, format: Format) -> Vec<u8> {
     let mut head = Vec::new();
+    let line = |head: &mut Vec<u8>, word: &str| {
+        head.extend_from_slice(word.as_bytes());
+        push_name(head, name, name::is_metric_name(name));
+        head.push(b' ');
+    };
     if !metric.help.is_empty() {
-        head.extend_from_slice(format!("# HELP {name} ").as_bytes());
+        line(&mut head, "# HELP ");
         push_escaped(&mut head, &metric.help, |byte| match byte {
             b'"' if format == Format::Text004 => None,
             _ => escape(byte),
         });
         head.push(b'\n');
     }
-    let kind_name = match kind {
-        Kind::Gauge => "gauge",
-        Kind::Counter => "counter",
-        Kind::Histogram => "histogram",
-    };
-    head.extend_from_slice(format!("# TYPE {name} {kind_name}\n").as_bytes());
+    line(&mut head, "# TYPE ");
+    head.extend_from_slice(match kind {
+        Kind::Gauge => b"gauge\n",
+        Kind::Counter => b"counter\n",
+        Kind::Histogram => b"histogram\n",
+    });
     let unit = name::unit_suffix(&metric.unit);
     if format == Format::OpenMetrics && !unit.is_empty() && name::has_suffix(name, &unit) {
-        head.extend_from_slice(format!("# UNIT {name} {unit}\n").as_bytes());
+        line(&mut head, "# UNIT ");
+        head.extend_from_slice(unit.as_bytes());
+        head.push(b'\n');
     }
     head
 }
 
+/// The name, in quotes unless it is `bare`.
+fn push_name(out: &mut Vec<u8>, name: &str, bare: bool) {
+    if bare {
+        return out.extend_from_slice(name.as_bytes());
+    }
+    out.push(b'"');
+    push_escaped(out, name, escape);
+    out.push(b'"');
+}
+
 /// Names and values as they are shown, in the order of the metric; a name stands once.
-fn labels_of(metric: &Metric, kind: Kind) -> Vec<(String, Vec<u8>)> {
+fn labels_of(metric: &Metric, kind: Kind, escaping: Escaping) -> Vec<(String, Vec<u8>)> {
     let mut labels: Vec<(String, Vec<u8>)> = Vec::with_capacity(metric.labels.len());
     for label in &metric.labels {
-        let name = name::label(&label.key, kind == Kind::Histogram);
+        let name = name::label(&label.key, kind == Kind::Histogram, escaping);
         if labels.iter().all(|(known, _)| *known != name) {
             let mut value = Vec::new();
             push_escaped(&mut value, &label.value.to_text(), escape);
@@ -238,19 +257,34 @@ fn escape(byte: u8) -> Option<&'static [u8]> {
 fn identity(family: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut told_apart: Vec<_> = labels.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
     told_apart.sort_unstable();
-    let mut identity = [family, "{"].concat().into_bytes();
-    push_labels(&mut identity, &told_apart);
-    identity
+    unclosed(family, &told_apart)
 }
 
-/// `l="v",k="w"`
-fn push_labels(out: &mut Vec<u8>, labels: &[(String, Vec<u8>)]) {
-    for (at, (name, value)) in labels.iter().enumerate() {
-        out.extend_from_slice(if at == 0 { b"" } else { b"," });
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"=\"");
-        out.extend_from_slice(value);
-        out.push(b'"');
+/// `m{l="v",k="w"`, or `{"m.n",l="v",k="w"` where the name needs quotes: all that stands before another label or the
+/// closing brace.
+fn unclosed(name: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut text = Vec::new();
+    if name::is_metric_name(name) {
+        push_name(&mut text, name, true);
+        text.push(b'{');
+    } else {
+        text.push(b'{');
+        push_name(&mut text, name, false);
+    }
+    for (name, value) in labels {
+        push_comma(&mut text);
+        push_name(&mut text, name, name::is_label_name(name));
+        text.extend_from_slice(b"=\"");
+        text.extend_from_slice(value);
+        text.push(b'"');
+    }
+    text
+}
+
+/// Keeps what follows apart from what is in the braces already.
+fn push_comma(unclosed: &mut Vec<u8>) {
+    if !unclosed.ends_with(b"{") {
+        unclosed.push(b',');
     }
 }
 
@@ -284,20 +318,18 @@ fn add(texts: &mut Vec<u8>, text: &[u8]) -> Range<usize> {
 }
 
 fn sample(family: &str, suffix: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut text = [family, suffix].concat().into_bytes();
-    if !labels.is_empty() {
-        text.push(b'{');
-        push_labels(&mut text, labels);
-        text.push(b'}');
+    let mut text = unclosed(&[family, suffix].concat(), labels);
+    match text.pop_if(|&mut last| last == b'{') {
+        Some(_) => text.push(b' '),
+        None => text.extend_from_slice(b"} "),
     }
-    text.push(b' ');
     text
 }
 
 fn bucket(family: &str, labels: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut text = [family, "_bucket{"].concat().into_bytes();
-    push_labels(&mut text, labels);
-    text.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
+    let mut text = unclosed(&[family, "_bucket"].concat(), labels);
+    push_comma(&mut text);
+    text.extend_from_slice(b"le=\"");
     text
 }
 

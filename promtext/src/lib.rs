@@ -2,15 +2,19 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod answer;
 mod connection;
+mod desk;
 mod encode;
 mod exporter;
 mod family;
 mod lines;
 mod name;
+mod page;
 mod server;
 
+pub use accept::{Coding, Exposition};
 pub use encode::{Encoded, Encoder, Format};
-pub use exporter::PromText;
+pub use exporter::{LastScrape, PromText};
 pub use name::Escaping;

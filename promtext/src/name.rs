@@ -1,6 +1,6 @@
 //! Names as Prometheus takes them: escaping schemes, unit suffixes, label names.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, str::FromStr};
 
 use barewire::{Metric, Unit};
 
@@ -15,12 +15,33 @@ pub enum Escaping {
     Dots,
     /// `U__` and then `_` as `__`, every other character as its code point: `_2e_`. Reversible.
     Values,
-    /// Nothing is escaped; such a name stands in quotes, inside the braces.
+    /// Such a name stands in quotes, inside the braces. Only control characters, which not every reader takes there,
+    /// become `_`.
     AllowUtf8,
 }
 
 impl Escaping {
-    /// `name` under this scheme. The empty name stays empty.
+    /// Every scheme, in the order of their numbers.
+    pub(crate) const ALL: [Escaping; 4] =
+        [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
+
+    /// What the parameter `escaping` calls it.
+    ///
+    /// ```
+    /// use barewire_promtext::Escaping;
+    ///
+    /// assert_eq!(Escaping::AllowUtf8.name(), "allow-utf-8");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Escaping::Underscores => "underscores",
+            Escaping::Dots => "dots",
+            Escaping::Values => "values",
+            Escaping::AllowUtf8 => "allow-utf-8",
+        }
+    }
+
+    /// `name` of a metric under this scheme. The empty name stays empty.
     ///
     /// ```
     /// use barewire_promtext::Escaping;
@@ -30,35 +51,62 @@ impl Escaping {
     /// assert_eq!(Escaping::Values.escape("http.requests"), "U__http_2e_requests");
     /// ```
     pub fn escape(self, name: &str) -> Cow<'_, str> {
+        self.escape_with(name, is_name_char)
+    }
+
+    /// `is_char` says what may stand at a place.
+    fn escape_with(self, name: &str, is_char: fn(usize, char) -> bool) -> Cow<'_, str> {
+        let is_valid = || name.char_indices().all(|(at, c)| is_char(at, c));
         match self {
-            Escaping::AllowUtf8 => Cow::Borrowed(name),
-            Escaping::Dots => Cow::Owned(dots(name)),
-            _ if is_valid(name) => Cow::Borrowed(name),
-            Escaping::Underscores => Cow::Owned(
-                name.char_indices().map(|(at, c)| if is_name_char(at, c) { c } else { '_' }).collect(),
-            ),
-            Escaping::Values => Cow::Owned(values(name)),
+            Escaping::AllowUtf8 => utf8(name),
+            Escaping::Dots => Cow::Owned(dots(name, is_char)),
+            _ if is_valid() => Cow::Borrowed(name),
+            Escaping::Underscores => {
+                Cow::Owned(name.char_indices().map(|(at, c)| if is_char(at, c) { c } else { '_' }).collect())
+            }
+            Escaping::Values => Cow::Owned(values(name, is_char)),
         }
     }
 }
 
-/// The name of the family that shows `metric`, without `_total`: escaped, and ending in the unit.
-///
-/// Empty if the metric has no name; such a metric cannot be shown.
-pub(crate) fn family(metric: &Metric, is_counter: bool) -> String {
-    let mut name = Escaping::Underscores.escape(&metric.name).into_owned();
-    if name.is_empty() {
-        return name;
+/// The name by its parameter, and a message that lists them all where there is none of it.
+impl FromStr for Escaping {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Escaping::ALL.into_iter().find(|scheme| scheme.name() == name);
+        known.ok_or_else(|| {
+            let names = Escaping::ALL.map(Escaping::name).join(", ");
+            format!("there is no escaping '{}': choose one of {names}", name.escape_debug())
+        })
     }
-    if is_counter && name.len() > TOTAL.len() && name.ends_with(TOTAL) {
-        name.truncate(name.len() - TOTAL.len());
+}
+
+/// The name of the series that shows `metric`: ending in the unit, and `_total` for a counter, and escaped as a whole,
+/// as Prometheus' own libraries do it.
+///
+/// Which of the endings the metric's name has already does not depend on the scheme: whatever would be `_` among
+/// [`Escaping::Underscores`] may stand before one. Empty if the metric has no name; such a metric cannot be shown.
+pub(crate) fn family(metric: &Metric, is_counter: bool, escaping: Escaping) -> String {
+    let mut name = &*metric.name;
+    if name.is_empty() {
+        return String::new();
+    }
+    if is_counter {
+        name = without_word(name, &TOTAL[1..]).filter(|rest| !rest.is_empty()).unwrap_or(name);
     }
     let unit = unit_suffix(&metric.unit);
-    if !unit.is_empty() && name != unit && !has_suffix(&name, &unit) {
+    let mut name = name.to_owned();
+    // A vocabulary may end its names in the symbol: `latency_ms` has said what it counts.
+    let is_said = |word: &str| name == word || without_word(&name, word).is_some();
+    if !unit.is_empty() && !is_said(&unit) && !is_said(metric.unit.symbol()) {
         name.push('_');
         name.push_str(&unit);
     }
-    name
+    if is_counter {
+        name.push_str(TOTAL);
+    }
+    escaping.escape(&name).into_owned()
 }
 
 /// What the sample of a counter ends in.
@@ -69,10 +117,18 @@ pub(crate) fn has_suffix(name: &str, suffix: &str) -> bool {
     name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('_'))
 }
 
-/// A label's name: `[a-zA-Z_][a-zA-Z0-9_]*`, and none that Prometheus keeps for itself: `__` and anything behind
-/// it, and `le` on a histogram. Those get the prefix that Prometheus itself uses on a collision.
-pub(crate) fn label(key: &str, is_histogram: bool) -> String {
-    let name = Escaping::Underscores.escape(key).replace(':', "_");
+/// What stands before `word` and the one character that keeps it apart, if `name` ends so.
+fn without_word<'n>(name: &'n str, word: &str) -> Option<&'n str> {
+    let rest = name.strip_suffix(word)?;
+    let (at, c) = rest.char_indices().next_back()?;
+    (c == '_' || !is_name_char(at, c)).then(|| &rest[..at])
+}
+
+/// A label's name: `[a-zA-Z_][a-zA-Z0-9_]*` unless the scheme allows all, and none that Prometheus keeps for itself:
+/// `__` and anything behind it, and `le` on a histogram. Those get the prefix that Prometheus itself uses on a
+/// collision.
+pub(crate) fn label(key: &str, is_histogram: bool, escaping: Escaping) -> String {
+    let name = escaping.escape_with(key, is_label_char).into_owned();
     if name.is_empty() {
         return "_".to_owned();
     }
@@ -151,32 +207,50 @@ fn unit_word(symbol: &str, words: &[(&str, &str)]) -> String {
     word.trim_matches('_').to_owned()
 }
 
-fn is_valid(name: &str) -> bool {
-    name.char_indices().all(|(at, c)| is_name_char(at, c))
+/// Whether it is the name of a metric that needs no quotes.
+pub(crate) fn is_metric_name(name: &str) -> bool {
+    !name.is_empty() && name.char_indices().all(|(at, c)| is_name_char(at, c))
+}
+
+/// Whether it is the name of a label that needs no quotes.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && name.char_indices().all(|(at, c)| is_label_char(at, c))
 }
 
 fn is_name_char(at: usize, c: char) -> bool {
-    c.is_ascii_alphabetic() || c == '_' || c == ':' || (c.is_ascii_digit() && at > 0)
+    c == ':' || is_label_char(at, c)
 }
 
-fn dots(name: &str) -> String {
+fn is_label_char(at: usize, c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || (c.is_ascii_digit() && at > 0)
+}
+
+fn utf8(name: &str) -> Cow<'_, str> {
+    if name.contains(char::is_control) {
+        Cow::Owned(name.replace(char::is_control, "_"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+fn dots(name: &str, is_char: fn(usize, char) -> bool) -> String {
     let mut escaped = String::with_capacity(name.len() * 2);
     for (at, c) in name.char_indices() {
         match c {
             '.' => escaped.push_str("_dot_"),
-            c if c != '_' && is_name_char(at, c) => escaped.push(c),
+            c if c != '_' && is_char(at, c) => escaped.push(c),
             _ => escaped.push_str("__"),
         }
     }
     escaped
 }
 
-fn values(name: &str) -> String {
+fn values(name: &str, is_char: fn(usize, char) -> bool) -> String {
     let mut escaped = String::from("U__");
     for (at, c) in name.char_indices() {
         match c {
             '_' => escaped.push_str("__"),
-            c if is_name_char(at, c) => escaped.push(c),
+            c if is_char(at, c) => escaped.push(c),
             c => write!(escaped, "_{:x}_", u32::from(c)).expect("a string takes every write"),
         }
     }
@@ -206,6 +280,7 @@ mod tests {
             (Escaping::Values, "é", "U___e9_"),
             (Escaping::Values, "1a", "U___31_a"),
             (Escaping::AllowUtf8, "a.b", "a.b"),
+            (Escaping::AllowUtf8, "\"a\\b\n\"", "\"a\\b_\""),
         ] {
             assert_eq!(scheme.escape(name), expected, "{scheme:?} {name}");
         }
@@ -219,6 +294,8 @@ mod tests {
             ("took_seconds", Unit::Seconds, "took_seconds"),
             ("seconds", Unit::Seconds, "seconds"),
             ("took", Unit::Milliseconds, "took_milliseconds"),
+            ("took.ms", Unit::Milliseconds, "took_ms"),
+            ("items", Unit::Milliseconds, "items_milliseconds"),
             ("body.size", Unit::Bytes, "body_size_bytes"),
             ("cpu", Unit::Percent, "cpu_percent"),
             ("users", Unit::One, "users"),
@@ -230,20 +307,38 @@ mod tests {
             ("odd", Unit::Other("///".into()), "odd"),
             ("", Unit::Seconds, ""),
         ] {
-            assert_eq!(family(&Metric::new(name).unit(unit.clone()), false), expected, "{name} {unit:?}");
+            let metric = Metric::new(name).unit(unit.clone());
+            assert_eq!(family(&metric, false, Escaping::Underscores), expected, "{name} {unit:?}");
         }
     }
 
     #[test]
-    fn a_counter_s_family_is_named_without_total() {
+    fn a_counter_ends_in_total_once_and_behind_its_unit() {
         for (name, unit, expected) in [
-            ("hits", Unit::One, "hits"),
-            ("hits_total", Unit::None, "hits"),
-            ("sent_total", Unit::Bytes, "sent_bytes"),
-            ("sent_bytes_total", Unit::Bytes, "sent_bytes"),
-            ("_total", Unit::None, "_total"),
+            ("hits", Unit::One, "hits_total"),
+            ("hits_total", Unit::None, "hits_total"),
+            ("hits.total", Unit::None, "hits_total"),
+            ("sent_total", Unit::Bytes, "sent_bytes_total"),
+            ("sent_bytes_total", Unit::Bytes, "sent_bytes_total"),
+            ("_total", Unit::None, "_total_total"),
+            ("\u{e9}total", Unit::None, "_total_total"),
         ] {
-            assert_eq!(family(&Metric::new(name).unit(unit), true), expected, "{name}");
+            let metric = Metric::new(name).unit(unit);
+            assert_eq!(family(&metric, true, Escaping::Underscores), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_escaped_with_its_endings() {
+        for (scheme, counter, histogram) in [
+            (Escaping::Underscores, "http_sent_bytes_total", "took_seconds"),
+            (Escaping::Dots, "http_dot_sent__bytes__total", "took_dot_seconds"),
+            (Escaping::Values, "U__http_2e_sent__bytes__total", "U__took_2e_seconds"),
+            (Escaping::AllowUtf8, "http.sent_bytes_total", "took.seconds"),
+        ] {
+            let sent = Metric::new("http.sent.total").unit(Unit::Bytes);
+            assert_eq!(family(&sent, true, scheme), counter);
+            assert_eq!(family(&Metric::new("took.seconds").unit(Unit::Seconds), false, scheme), histogram);
         }
     }
 
@@ -261,9 +356,55 @@ mod tests {
             ("_a", "_a"),
             ("le", "exported_le"),
         ] {
-            assert_eq!(label(key, true), expected);
+            assert_eq!(label(key, true, Escaping::Underscores), expected);
         }
-        assert_eq!(label("le", false), "le");
+        assert_eq!(label("le", false, Escaping::Underscores), "le");
+    }
+
+    #[test]
+    fn labels_are_escaped_by_the_scheme_too() {
+        for (scheme, key, expected) in [
+            (Escaping::Dots, "http.route", "http_dot_route"),
+            (Escaping::Dots, "a:b", "a__b"),
+            (Escaping::Dots, "_a", "exported___a"),
+            (Escaping::Values, "http.route", "U__http_2e_route"),
+            (Escaping::Values, "a:b", "U__a_3a_b"),
+            (Escaping::Values, "__name__", "exported___name__"),
+            (Escaping::AllowUtf8, "http.route", "http.route"),
+            (Escaping::AllowUtf8, "a\0b\n", "a_b_"),
+            (Escaping::AllowUtf8, "__name__", "exported___name__"),
+            (Escaping::AllowUtf8, "", "_"),
+            (Escaping::AllowUtf8, "le", "exported_le"),
+        ] {
+            assert_eq!(label(key, true, scheme), expected, "{scheme:?} {key}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_is_found_by_its_name() {
+        for scheme in Escaping::ALL {
+            assert_eq!(scheme.name().parse(), Ok(scheme));
+        }
+        assert_eq!(
+            "Dots".parse::<Escaping>().unwrap_err(),
+            "there is no escaping 'Dots': choose one of underscores, dots, values, allow-utf-8"
+        );
+    }
+
+    /// As Prometheus reads the scheme `values` back.
+    fn unescaped(name: &str) -> Option<String> {
+        let Some(mut rest) = name.strip_prefix("U__") else { return Some(name.to_owned()) };
+        let mut plain = String::new();
+        while let Some(at) = rest.find('_') {
+            plain.push_str(&rest[..at]);
+            let (code, after) = rest[at + 1..].split_once('_')?;
+            plain.push(match code {
+                "" => '_',
+                code => char::from_u32(u32::from_str_radix(code, 16).ok()?)?,
+            });
+            rest = after;
+        }
+        Some(plain + rest)
     }
 
     proptest! {
@@ -271,14 +412,22 @@ mod tests {
         fn every_scheme_but_utf8_leaves_a_valid_name(name in ".{1,20}") {
             for scheme in [Escaping::Underscores, Escaping::Dots, Escaping::Values] {
                 let escaped = scheme.escape(&name);
-                prop_assert!(is_valid(&escaped) && !escaped.is_empty(), "{:?} {}", scheme, escaped);
+                prop_assert!(is_metric_name(&escaped), "{:?} {}", scheme, escaped);
             }
         }
 
         #[test]
+        fn values_can_be_read_back(name in "\\PC{0,8}|[a_.:1]{0,8}") {
+            prop_assume!(!name.starts_with("U__"));
+            prop_assert_eq!(unescaped(&Escaping::Values.escape(&name)), Some(name.clone()));
+        }
+
+        #[test]
         fn every_label_has_a_valid_name(key in ".{0,20}", is_histogram: bool) {
-            let name = label(&key, is_histogram);
-            prop_assert!(is_valid(&name) && !name.is_empty() && !name.contains(':'), "{}", name);
+            for scheme in [Escaping::Underscores, Escaping::Dots, Escaping::Values] {
+                let name = label(&key, is_histogram, scheme);
+                prop_assert!(is_label_name(&name), "{}", name);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +19,10 @@ use mio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::connection::{Connection, Pages, Patience, Progress};
+use crate::{
+    connection::{Connection, Patience, Progress},
+    page::Pages,
+};
 
 /// What peers may take of us.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +163,7 @@ impl<P: Pages> Scrapers<P> {
         }
         for _ in 0..ACCEPTS_A_TURN {
             match self.listener.accept() {
-                Ok((stream, _)) => self.admit(stream, now),
+                Ok((stream, peer)) => self.admit(stream, peer.ip(), now),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return self.accept_at = None,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
@@ -173,10 +176,10 @@ impl<P: Pages> Scrapers<P> {
         }
     }
 
-    fn admit(&mut self, stream: TcpStream, now: Instant) {
+    fn admit(&mut self, stream: TcpStream, peer: IpAddr, now: Instant) {
         let free = self.connections.iter().position(Option::is_none).or_else(|| self.make_room());
         let Some(at) = free else { return };
-        let mut connection = Connection::new(stream, self.patience, now);
+        let mut connection = Connection::new(stream, peer, self.patience, now);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(connection.stream(), Token(at), interest).is_ok() {
             self.connections[at] = Some(connection);

@@ -12,15 +12,15 @@ use std::{
     process::{Command, Stdio},
 };
 
-use barewire_promtext::Format;
-use common::{fresh, hostile::any_point};
+use barewire_promtext::{Encoder, Escaping, Format};
+use common::{SCHEMES, frame, hostile::any_point, page};
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,
     test_runner::{Config, TestRunner},
 };
 
-const PAGES: usize = 400;
+const PAGES: usize = 200;
 
 #[test]
 fn hostile_pages_of_openmetrics_are_read_by_the_strict_parser() {
@@ -33,6 +33,12 @@ fn hostile_pages_of_text_are_read_by_another_parser() {
 }
 
 fn judge(parser: &str, format: Format) {
+    for escaping in SCHEMES {
+        judge_escaped(parser, format, escaping);
+    }
+}
+
+fn judge_escaped(parser: &str, format: Format, escaping: Escaping) {
     let mut python = Command::new("python3")
         .env("PYTHONPATH", library())
         .args(["-c", include_str!("judge.py"), parser])
@@ -41,7 +47,7 @@ fn judge(parser: &str, format: Format) {
         .spawn()
         .expect("python3 is on PATH");
     let mut stdin = python.stdin.take().expect("a pipe");
-    for page in pages(format) {
+    for page in pages(format, escaping) {
         // Python has an end of its own, and says in its last words why it came early.
         if write!(stdin, "{}\n{page}", page.len()).is_err() {
             break;
@@ -49,13 +55,16 @@ fn judge(parser: &str, format: Format) {
     }
     drop(stdin);
     let output = python.wait_with_output().expect("the end of a child of ours");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), PAGES.to_string());
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), PAGES.to_string(), "{escaping:?}");
 }
 
-fn pages(format: Format) -> impl Iterator<Item = String> {
+fn pages(format: Format, escaping: Escaping) -> impl Iterator<Item = String> {
     let mut runner = TestRunner::new(Config::default());
     let points = prop::collection::vec(any_point(), 0..12);
-    (0..PAGES).map(move |_| fresh(format, points.new_tree(&mut runner).expect("a page").current()).0)
+    (0..PAGES).map(move |_| {
+        let points = points.new_tree(&mut runner).expect("a page").current();
+        page(&mut Encoder::new(format).escaping(escaping), &[frame(points)]).0
+    })
 }
 
 /// Where the library is.

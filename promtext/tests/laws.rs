@@ -6,19 +6,19 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use barewire::view::{Frame, Point, Value};
-use barewire_promtext::{Encoder, Format};
-use common::{frame, hostile::any_point, page};
+use barewire_promtext::{Encoder, Escaping, Format};
+use common::{encoders, frame, hostile::any_point, page};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn every_page_is_read_back(points in prop::collection::vec(any_point(), 0..12), split in 0..12_usize) {
-        for format in [Format::Text004, Format::OpenMetrics] {
+        for (format, escaping, mut encoder) in encoders() {
             let frames = frames(&points, split);
-            let (text, encoded) = page(&mut Encoder::new(format), &frames);
+            let (text, encoded) = page(&mut encoder, &frames);
             let present = points.iter().filter(|point| point.value != Value::Absent).count() as u64;
             prop_assert_eq!(encoded.points + encoded.left_out, present);
-            let read = Page::read(&text, format);
+            let read = Page::read(&text, format, escaping);
             prop_assert_eq!(read.points(), encoded.points, "{}", text);
             read.assert_labels_of(&points);
         }
@@ -26,9 +26,8 @@ proptest! {
 
     #[test]
     fn a_second_page_is_that_of_a_fresh_encoder(points in prop::collection::vec(any_point(), 0..12), split in 0..12_usize) {
-        for format in [Format::Text004, Format::OpenMetrics] {
+        for (.., mut encoder) in encoders() {
             let frames = frames(&points, split);
-            let mut encoder = Encoder::new(format);
             let first = page(&mut encoder, &frames);
             prop_assert_eq!(page(&mut encoder, &frames), first);
         }
@@ -69,7 +68,9 @@ struct Sample {
 }
 
 impl Page {
-    fn read(text: &str, format: Format) -> Page {
+    fn read(text: &str, format: Format, escaping: Escaping) -> Page {
+        let quotes = escaping == Escaping::AllowUtf8;
+        assert!(quotes || !text.lines().any(|line| line.starts_with('{')), "a name in quotes");
         let is_openmetrics = format == Format::OpenMetrics;
         let text = if is_openmetrics { text.strip_suffix("# EOF\n").expect("an end") } else { text };
         assert!(text.is_empty() || text.ends_with('\n'));
@@ -77,16 +78,16 @@ impl Page {
         let mut help_of = None;
         for line in text.split_terminator('\n') {
             if let Some(help) = line.strip_prefix("# HELP ") {
-                let (name, help) = help.split_once(' ').expect("a help text");
+                let (name, help) = name_and_rest(help);
                 assert!(!is_openmetrics || !help.replace("\\\\", "").replace("\\\"", "").contains('"'));
-                help_of = Some(name.to_owned());
+                help_of = Some(name);
             } else if let Some(kind) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = kind.split_once(' ').expect("a kind");
-                assert!(is_name(name) && help_of.take().is_none_or(|helped| helped == name), "{line}");
-                families.push(Family { name: name.to_owned(), kind: kind.to_owned(), samples: vec![] });
+                let (name, kind) = name_and_rest(kind);
+                assert!(help_of.take().is_none_or(|helped| helped == name), "{line}");
+                families.push(Family { name, kind: kind.to_owned(), samples: vec![] });
             } else if let Some(unit) = line.strip_prefix("# UNIT ") {
                 let family = families.last().expect("a family");
-                let (name, unit) = unit.split_once(' ').expect("a unit");
+                let (name, unit) = name_and_rest(unit);
                 assert!(is_openmetrics && family.samples.is_empty() && family.name == name, "{line}");
                 assert!(is_name(&format!("_{unit}")) && name.ends_with(&format!("_{unit}")), "{line}");
             } else {
@@ -165,18 +166,35 @@ impl Family {
 
 impl Sample {
     fn read(family: &str, line: &str) -> Sample {
-        let name_len = line.find(['{', ' ']).expect("a name");
-        let suffix = line[..name_len].strip_prefix(family).expect("the family's name").to_owned();
-        assert!(is_name(&line[..name_len]));
         let mut labels = BTreeMap::new();
-        let mut rest = &line[name_len..];
+        let (mut name, mut rest) = (String::new(), line);
+        if !line.starts_with('{') {
+            let name_len = line.find(['{', ' ']).expect("a name");
+            (name, rest) = (line[..name_len].to_owned(), &line[name_len..]);
+            assert!(is_name(&name));
+        }
         while let Some(label) = rest.strip_prefix(['{', ',']) {
-            let (name, value) = label.split_once("=\"").expect("a label");
-            assert!(is_name(name) && !name.contains(':') && !name.starts_with("__"), "{name}");
-            let (text, after) = unquote(value);
-            assert!(labels.insert(name.to_owned(), text).is_none(), "{name} stands twice");
+            let after = match label.strip_prefix('"').map(unquote) {
+                None => {
+                    let (key, value) = label.split_once("=\"").expect("a label");
+                    assert!(is_name(key) && !key.contains(':'), "{key}");
+                    read_label(&mut labels, key, value)
+                }
+                Some((text, behind)) => match behind.strip_prefix("=\"") {
+                    Some(value) => {
+                        assert!(!is_name(&text) || text.contains(':'), "{text} needs no quotes");
+                        read_label(&mut labels, &text, value)
+                    }
+                    None => {
+                        assert!(name.is_empty() && !is_name(&text), "{line}");
+                        name = text;
+                        behind
+                    }
+                },
+            };
             rest = after.strip_prefix('}').unwrap_or(after);
         }
+        let suffix = name.strip_prefix(family).expect("the family's name").to_owned();
         let value = rest.strip_prefix(' ').expect("a space").parse().expect("a number");
         Sample { suffix, labels, value }
     }
@@ -192,6 +210,24 @@ impl Sample {
             _ => false,
         }
     }
+}
+
+/// Notes a label; returns what follows it.
+fn read_label<'t>(labels: &mut BTreeMap<String, String>, name: &str, value: &'t str) -> &'t str {
+    assert!(!name.starts_with("__"), "{name}");
+    let (text, after) = unquote(value);
+    assert!(labels.insert(name.to_owned(), text).is_none(), "{name} stands twice");
+    after
+}
+
+/// The name at the front of a line, in quotes or not, and what follows the space behind it.
+fn name_and_rest(line: &str) -> (String, &str) {
+    let (name, rest) = match line.strip_prefix('"') {
+        Some(quoted) => unquote(quoted),
+        None => line.find(' ').map(|at| (line[..at].to_owned(), &line[at..])).expect("a space"),
+    };
+    assert!(is_name(&name) != line.starts_with('"'), "{line}");
+    (name, rest.strip_prefix(' ').expect("a space"))
 }
 
 /// The text up to the closing quote, and what follows that.

@@ -6,13 +6,12 @@ use barewire::{
     Metric, Unit,
     view::{Exponential, ExponentialBuckets, Number, Value},
 };
-use barewire_promtext::{Encoder, Format};
-use common::{counter, explicit, frame, gauge, point};
+use common::{counter, encoders, explicit, frame, gauge, point};
 
 #[test]
 fn a_steady_tick_allocates_nothing() {
-    for format in [Format::Text004, Format::OpenMetrics] {
-        let took = Metric::new("took").unit(Unit::Seconds).label("step", "a");
+    for (.., mut encoder) in encoders() {
+        let took = Metric::new("http.took").unit(Unit::Seconds).label("load_test.step", "a");
         let sum = Number::Decimal { digits: 1_234_567_890, decimals: 9 };
         let buckets = ExponentialBuckets { offset: -3, counts: vec![1, 2, 3] };
         let exponential = Exponential {
@@ -31,9 +30,8 @@ fn a_steady_tick_allocates_nothing() {
             gauge("c_total", 1.0),
             point(Metric::new("absent"), Value::Absent),
             point(took.clone(), explicit(&[0.1, 1.0], &[1, 2, 3], sum)),
-            point(took.label("step", "b"), Value::ExponentialHistogram(exponential)),
+            point(took.label("load_test.step", "b"), Value::ExponentialHistogram(exponential)),
         ])];
-        let mut encoder = Encoder::new(format);
         let mut page = Vec::new();
         let first = encoder.push(&frames, &mut page);
         page.clear();

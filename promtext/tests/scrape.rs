@@ -128,3 +128,83 @@ fn an_endpoint_is_closed_when_it_is_dropped() {
     drop(endpoint);
     assert!(TcpStream::connect(addr).is_err());
 }
+
+/// One answer: its head, and its body as it came.
+fn fetch(addr: SocketAddr, fields: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: h\r\n{fields}Connection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let body = answer.split_off(end + 4);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_page_is_in_the_format_and_escaping_that_the_scraper_likes_best() {
+    let registry = Registry::new("checkout");
+    let hits = registry.counter(Metric::new("http.hits").label("http.route", "/"));
+    registry.shard().add(hits, 2);
+    let mut endpoint = PromText::bind("0").unwrap();
+    export(&mut endpoint, &registry);
+    for (accept, content_type, page) in [
+        (
+            "",
+            "text/plain; version=0.0.4; charset=utf-8",
+            "# TYPE http_hits_total counter\nhttp_hits_total{http_route=\"/\"} 2\n",
+        ),
+        (
+            "text/plain;version=1.0.0;escaping=values",
+            "text/plain; version=1.0.0; charset=utf-8; escaping=values",
+            "# TYPE U__http_2e_hits__total counter\nU__http_2e_hits__total{U__http_2e_route=\"/\"} 2\n",
+        ),
+        (
+            "text/plain;version=1.0.0;escaping=allow-utf-8",
+            "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+            "# TYPE \"http.hits_total\" counter\n{\"http.hits_total\",\"http.route\"=\"/\"} 2\n",
+        ),
+        (
+            "application/openmetrics-text;version=0.0.1;escaping=dots",
+            "application/openmetrics-text; version=0.0.1; charset=utf-8",
+            "# TYPE http_hits counter\nhttp_hits_total{http_route=\"/\"} 2.0\n# EOF\n",
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=dots",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=dots",
+            "# TYPE http_dot_hits_ counter\nhttp_dot_hits__total{http_dot_route=\"/\"} 2.0\n# EOF\n",
+        ),
+    ] {
+        let (head, body) = fetch(endpoint.local_addr(), &format!("Accept: {accept}\r\n"));
+        assert!(head.contains(&format!("\r\nContent-Type: {content_type}\r\n")), "{head}");
+        assert!(head.contains("\r\nVary: Accept, Accept-Encoding\r\n"), "{head}");
+        assert_eq!(String::from_utf8(body).unwrap(), page);
+    }
+}
+
+#[test]
+#[cfg(feature = "gzip")]
+fn python_unpacks_a_packed_page() {
+    use std::process::{Command, Stdio};
+
+    let registry = Registry::new("checkout");
+    registry.counter(Metric::new("hits"));
+    let mut endpoint = PromText::bind("0").unwrap();
+    export(&mut endpoint, &registry);
+    let (plain_head, plain) = fetch(endpoint.local_addr(), "");
+    let (head, packed) = fetch(endpoint.local_addr(), "Accept-Encoding: deflate, gzip;q=0.5\r\n");
+    assert!(head.contains("\r\nContent-Encoding: gzip\r\n") && !plain_head.contains("Content-Encoding"));
+    assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", packed.len())), "{head}");
+    let mut python = Command::new("python3")
+        .args(["-c", "import gzip, sys; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 is on PATH");
+    python.stdin.take().unwrap().write_all(&packed).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(output.stdout, plain);
+}

@@ -8,14 +8,21 @@
 //! ```
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, IoSlice, Read, Write},
     net::SocketAddr,
 };
 
-use barewire::wire::http::{Event, HttpError, ResponseDecoder};
+use barewire::{
+    TraceContext,
+    wire::http::{Event, HttpError, ResponseDecoder},
+};
 use mio::{Interest, Registry, Token, net::TcpStream};
 
-use crate::outcome::Failure;
+use crate::{
+    outcome::Failure,
+    plan::WorkStep,
+    trace::{TRACE_LINE_BYTES, trace_line},
+};
 
 /// How often a socket is read from before others have their turn: a peer that sends faster than we read would have
 /// the thread for itself.
@@ -57,6 +64,8 @@ pub(crate) struct Conn {
     pub(crate) has_more: bool,
     /// Whether the peer has said that nothing more will come.
     pub(crate) is_ending: bool,
+    /// The trace that the request at hand is a part of.
+    pub(crate) trace: Option<TraceContext>,
     stream: Option<TcpStream>,
     decoder: ResponseDecoder,
     written: usize,
@@ -96,6 +105,7 @@ impl Conn {
             breaks: 0,
             has_more: false,
             is_ending: false,
+            trace: None,
             stream: None,
             decoder: ResponseDecoder::new(false),
             written: 0,
@@ -143,16 +153,42 @@ impl Conn {
     pub(crate) fn reset(&mut self, to_head: bool) {
         self.decoder = ResponseDecoder::new(to_head);
         (self.written, self.bytes_in) = (0, 0);
+        self.trace = None;
         self.response = Response::default();
         self.partial.clear();
     }
 
-    /// Writes what is left of `request`; whether that was all.
-    pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<bool> {
+    /// Writes what is left of the request of `step`; whether that was all.
+    pub(crate) fn send(&mut self, step: &WorkStep) -> io::Result<bool> {
+        if let (Some(trace), Some(at)) = (self.trace, step.trace_at) {
+            return self.send_traced(step.bytes.split_at(at), trace);
+        }
         let Some(stream) = &mut self.stream else { return Err(ErrorKind::NotConnected.into()) };
-        while self.written < request.len() {
-            match stream.write(&request[self.written..]) {
+        while self.written < step.bytes.len() {
+            match stream.write(&step.bytes[self.written..]) {
                 Ok(len) => self.written += len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The same with one more header between these parts. Its line is made anew for each write: a trace always gives
+    /// the same one, so nothing has to be kept while the rest waits for the socket.
+    fn send_traced(&mut self, (head, rest): (&[u8], &[u8]), trace: TraceContext) -> io::Result<bool> {
+        let Some(stream) = &mut self.stream else { return Err(ErrorKind::NotConnected.into()) };
+        let line = trace_line(trace);
+        let mut slices = [head, &line, rest].map(IoSlice::new);
+        let mut left = &mut slices[..];
+        IoSlice::advance_slices(&mut left, self.written);
+        while !left.is_empty() {
+            match stream.write_vectored(left) {
+                Ok(len) => {
+                    self.written += len;
+                    IoSlice::advance_slices(&mut left, len);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -192,8 +228,9 @@ impl Conn {
         Ok(Received::More)
     }
 
-    /// Closes the socket if it cannot carry another exchange, `request_len` being the length of this one's request.
-    pub(crate) fn settle(&mut self, request_len: usize) {
+    /// Closes the socket if it cannot carry another exchange after this one of `step`.
+    pub(crate) fn settle(&mut self, step: &WorkStep) {
+        let request_len = step.bytes.len() + if self.trace.is_some() { TRACE_LINE_BYTES } else { 0 };
         if !self.response.keep_alive || self.written < request_len {
             self.close();
         }

@@ -23,7 +23,10 @@ mod backoff;
 mod clock;
 mod conn;
 mod deadline;
+mod ending;
 mod figures;
+mod lifecycle;
+mod log;
 mod meter;
 mod name;
 mod outcome;
@@ -32,11 +35,16 @@ mod plan;
 mod profile;
 mod rng;
 mod run;
+mod sampling;
 mod source;
+mod system;
 mod target;
+mod trace;
 mod worker;
 
 pub use figures::Figures;
+pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
+pub use log::{JsonLog, Origin};
 pub use outcome::Failure;
 pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,
@@ -44,4 +52,6 @@ pub use plan::{
 };
 pub use profile::{Profile, Wire};
 pub use run::{Run, RunError, Totals};
+pub use sampling::Sampling;
+pub use system::{CpuUse, SystemUsage};
 pub use target::{Behaviour, Delay, Stall, Target};

@@ -1,20 +1,29 @@
 //! What a worker counts, with the handle of every series at hand.
 
-use barewire::{Counter, Gauge, Histogram, LabelValue, Metric, OVERFLOW, Precision, Registry, Shard, Unit};
-
-use crate::{
-    name,
-    outcome::{Failure, Outcome},
-    plan::{WorkStep, Workload},
+use barewire::{
+    Counter, Gauge, Histogram, LabelValue, Metric, OVERFLOW, Precision, Registry, Sample, SampleSeries,
+    Shard, TraceContext, Unit,
 };
 
-/// How many durations a step tells apart by status and failure; what comes beyond counts as one.
+use crate::{
+    clock::now_ns,
+    name,
+    outcome::{FAILURE, Failure, Outcome, SUCCESS},
+    plan::{WorkStep, Workload},
+    sampling::{Picker, Sampling},
+};
+
+/// How many outcomes a step tells apart by status and failure; what comes beyond counts as one.
 const MAX_OUTCOMES: usize = 32;
 
 /// One worker's counts.
 #[derive(Debug)]
 pub(crate) struct Meters {
     shard: Shard,
+    /// Which requests are shown one by one.
+    shown: Picker,
+    /// What the monotonic clock is behind the time since the Unix epoch.
+    epoch_ns: u64,
     steps: Box<[StepMeters]>,
     users: Gauge,
     in_flight: Gauge,
@@ -27,6 +36,8 @@ pub(crate) struct Meters {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Exchange {
     pub(crate) outcome: Outcome,
+    /// On the monotonic clock.
+    pub(crate) sent_ns: u64,
     /// From sent to received.
     pub(crate) service_ns: u64,
     /// From due to received.
@@ -34,6 +45,7 @@ pub(crate) struct Exchange {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) body_bytes: u64,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 #[cfg(test)]
@@ -42,30 +54,46 @@ impl Exchange {
     pub(crate) fn sample() -> Self {
         Exchange {
             outcome: Outcome { status: Some(200), failure: None },
+            sent_ns: 0,
             service_ns: 1_000_000,
             response_ns: 1_000_000,
             bytes_in: 100,
             bytes_out: 50,
             body_bytes: 10,
+            trace: None,
         }
     }
 }
 
 #[derive(Debug)]
 struct StepMeters {
-    step: String,
-    method: String,
+    request: RequestLabels,
     request_body_len: u64,
     successes: Counter,
     failures: Counter,
     bytes_in: Counter,
     bytes_out: Counter,
     request_size: Histogram,
-    response_size: Histogram,
+    response_sizes: [Histogram; 2],
     open: Option<OpenMeters>,
     errors: [Option<Counter>; Failure::ALL.len()],
-    durations: Vec<(Outcome, Histogram)>,
+    durations: ByOutcome<Histogram>,
+    samples: ByOutcome<SampleSeries>,
 }
+
+/// What is known of the requests of a step beforehand.
+#[derive(Debug)]
+struct RequestLabels {
+    step: String,
+    method: String,
+    /// Without the query, which may hold a secret.
+    url: String,
+    server: (String, u16),
+}
+
+/// Handles of series that tell requests apart by status and failure.
+#[derive(Debug)]
+struct ByOutcome<T>(Vec<(Outcome, T)>);
 
 /// What only arrivals have: a time at which they are due.
 #[derive(Debug, Clone, Copy)]
@@ -75,12 +103,15 @@ struct OpenMeters {
 }
 
 impl Meters {
-    pub(crate) fn new(registry: &Registry, workload: &Workload) -> Self {
+    /// Those of one thread, which shows the requests that `shown` picks.
+    pub(crate) fn new(registry: &Registry, workload: &Workload, shown: Picker) -> Self {
         let gauge = |name, help| registry.gauge(Metric::new(name).unit(Unit::One).help(help));
         let counter = |name, help| registry.counter(Metric::new(name).unit(Unit::One).help(help));
         let is_open = workload.is_open();
         Meters {
             shard: registry.shard(),
+            shown,
+            epoch_ns: registry.start_unix_ns().wrapping_add(registry.elapsed_ns()).wrapping_sub(now_ns()),
             steps: workload.steps.iter().map(|step| StepMeters::new(registry, step, is_open)).collect(),
             users: gauge(name::USERS, "Virtual users in an iteration or a pause."),
             in_flight: gauge(name::IN_FLIGHT, "Requests that were sent and wait for their response."),
@@ -109,19 +140,40 @@ impl Meters {
         }
         shard.add(meters.bytes_in, exchange.bytes_in);
         shard.add(meters.bytes_out, exchange.bytes_out);
-        if exchange.outcome.status.is_some() {
-            shard.record(meters.response_size, exchange.body_bytes);
-        }
         if meters.request_body_len > 0 && exchange.bytes_out > 0 {
             shard.record(meters.request_size, meters.request_body_len);
         }
-        if exchange.outcome.failure.is_none() {
+        let [good_size, bad_size] = meters.response_sizes;
+        let response_size = if exchange.outcome.failure.is_none() {
             shard.add(meters.successes, 1);
+            good_size
         } else {
             shard.add(meters.failures, 1);
             let errors = meters.errors(shard, exchange.outcome);
             shard.add(errors, 1);
+            bad_size
+        };
+        if exchange.outcome.status.is_some() {
+            shard.record(response_size, exchange.body_bytes);
         }
+        let counted = self.shown.pick();
+        if counted || exchange.trace.is_some() {
+            self.show(step, exchange, counted);
+        }
+    }
+
+    /// Keeps a sample of the request.
+    #[inline(never)]
+    fn show(&mut self, step: usize, exchange: &Exchange, counted: bool) {
+        let sample = Sample {
+            series: self.steps[step].sample_series(&self.shard, exchange.outcome),
+            start_unix_ns: self.epoch_ns.wrapping_add(exchange.sent_ns),
+            duration_ns: exchange.service_ns,
+            bytes: exchange.body_bytes,
+            counted,
+            trace: exchange.trace,
+        };
+        self.shard.sample(sample);
     }
 
     pub(crate) fn iteration(&mut self) {
@@ -148,7 +200,7 @@ impl Meters {
 
 /// The gauges of a load that rests.
 pub(crate) fn resting(registry: &Registry, workload: &Workload) -> Shard {
-    let mut meters = Meters::new(registry, workload);
+    let mut meters = Meters::new(registry, workload, Sampling::default().shown(0, 1));
     meters.gauges(0, 0);
     meters.target_rate(0.0);
     meters.shard
@@ -163,57 +215,58 @@ impl StepMeters {
             registry.counter(metric.unit(Unit::One))
         };
         let bytes = |name, help| registry.counter(of_step(name, help).unit(Unit::Bytes));
-        let size = |name, help| registry.histogram(of_method(name, help).unit(Unit::Bytes));
+        let size = |metric: Metric| registry.histogram(metric.unit(Unit::Bytes));
+        let request_size = of_method(name::REQUEST_SIZE, "Bytes of the bodies of requests that have one.");
+        let response_size = |outcome| {
+            of_method(name::RESPONSE_SIZE, "Bytes of the bodies of responses, as transferred.")
+                .label(name::OUTCOME, outcome)
+        };
         StepMeters {
-            step: step.name.clone(),
-            method: step.method.clone(),
+            request: RequestLabels::new(step),
             request_body_len: step.body_len,
-            successes: requests("success"),
-            failures: requests("failure"),
+            successes: requests(SUCCESS),
+            failures: requests(FAILURE),
             bytes_in: bytes(name::RECEIVED, "Bytes received, heads included."),
             bytes_out: bytes(name::SENT, "Bytes sent, heads included."),
-            request_size: size(name::REQUEST_SIZE, "Bytes of the bodies of requests that have one."),
-            response_size: size(name::RESPONSE_SIZE, "Bytes of the bodies of responses, as transferred."),
+            request_size: size(request_size),
+            response_sizes: [SUCCESS, FAILURE].map(|outcome| size(response_size(outcome))),
             open: is_open.then(|| OpenMeters::new(registry, &step.name)),
             errors: Default::default(),
-            durations: Vec::with_capacity(MAX_OUTCOMES + 1),
+            durations: ByOutcome::new(),
+            samples: ByOutcome::new(),
         }
     }
 
     /// The durations of requests that ended this way; their series appears with the first of them.
     fn duration(&mut self, shard: &Shard, outcome: Outcome) -> Histogram {
-        match self.durations.iter().find(|(known, _)| *known == outcome) {
-            Some((_, histogram)) => *histogram,
-            None => self.new_duration(shard.registry(), outcome),
-        }
+        self.durations.of(outcome, |is_known| {
+            let metric = self
+                .request
+                .metric(name::DURATION, outcome, is_known)
+                .unit(Unit::Seconds)
+                .help("Time from the first byte of a request sent to the last byte of its response received.")
+                .precision(Precision::Three);
+            shard.registry().histogram(metric)
+        })
     }
 
-    #[cold]
-    fn new_duration(&mut self, registry: &Registry, outcome: Outcome) -> Histogram {
-        let is_full = self.durations.len() >= MAX_OUTCOMES;
-        let mut metric = Metric::new(name::DURATION)
-            .unit(Unit::Seconds)
-            .help("Time from the first byte of a request sent to the last byte of its response received.")
-            .precision(Precision::Three)
-            .label(name::STEP, self.step.as_str())
-            .label(name::METHOD, self.method.as_str());
-        if let Some(status) = outcome.status {
-            let value = if is_full { LabelValue::from(OVERFLOW) } else { LabelValue::from(status) };
-            metric = metric.label(name::STATUS_CODE, value);
-        }
-        if let Some(failure) = outcome.failure {
-            metric = metric.label(name::ERROR_TYPE, failure.name());
-        }
-        let histogram = registry.histogram(metric);
-        if !is_full {
-            self.durations.push((outcome, histogram));
-        }
-        histogram
+    /// What samples of requests that ended this way belong to.
+    fn sample_series(&mut self, shard: &Shard, outcome: Outcome) -> SampleSeries {
+        self.samples.of(outcome, |is_known| {
+            let metric = self
+                .request
+                .metric(name::REQUEST, outcome, is_known)
+                .label(name::OUTCOME, outcome.name())
+                .label(name::URL, self.request.url.as_str())
+                .label(name::SERVER_ADDRESS, self.request.server.0.as_str())
+                .label(name::SERVER_PORT, self.request.server.1);
+            shard.registry().sample_series(metric)
+        })
     }
 
     fn errors(&mut self, shard: &Shard, outcome: Outcome) -> Counter {
         let Some(failure) = outcome.failure else { return self.failures };
-        let (step, method) = (self.step.as_str(), self.method.as_str());
+        let (step, method) = (self.request.step.as_str(), self.request.method.as_str());
         *self.errors[failure as usize].get_or_insert_with(|| {
             let metric = Metric::new(name::ERRORS)
                 .unit(Unit::One)
@@ -223,6 +276,55 @@ impl StepMeters {
                 .label(name::ERROR_TYPE, failure.name());
             shard.registry().counter(metric)
         })
+    }
+}
+
+impl RequestLabels {
+    fn new(step: &WorkStep) -> Self {
+        RequestLabels {
+            step: step.name.clone(),
+            method: step.method.clone(),
+            url: step.url.to_string().split('?').next().unwrap_or_default().to_owned(),
+            server: (step.url.host().to_owned(), step.url.port()),
+        }
+    }
+
+    /// A metric of requests that ended this way; of any status, unless the outcome `is_known` by its own.
+    fn metric(&self, name: &str, outcome: Outcome, is_known: bool) -> Metric {
+        let mut metric =
+            Metric::new(name).label(name::STEP, self.step.as_str()).label(name::METHOD, self.method.as_str());
+        if let Some(status) = outcome.status {
+            let value = if is_known { LabelValue::from(status) } else { LabelValue::from(OVERFLOW) };
+            metric = metric.label(name::STATUS_CODE, value);
+        }
+        if let Some(failure) = outcome.failure {
+            metric = metric.label(name::ERROR_TYPE, failure.name());
+        }
+        metric
+    }
+}
+
+impl<T: Copy> ByOutcome<T> {
+    fn new() -> Self {
+        ByOutcome(Vec::with_capacity(MAX_OUTCOMES))
+    }
+
+    /// The handle for `outcome`; `register` makes it, and is told whether there is room to know it from then on.
+    fn of(&mut self, outcome: Outcome, register: impl FnOnce(bool) -> T) -> T {
+        match self.0.iter().find(|(known, _)| *known == outcome) {
+            Some((_, handle)) => *handle,
+            None => self.first(outcome, register),
+        }
+    }
+
+    #[cold]
+    fn first(&mut self, outcome: Outcome, register: impl FnOnce(bool) -> T) -> T {
+        let is_known = self.0.len() < MAX_OUTCOMES;
+        let handle = register(is_known);
+        if is_known {
+            self.0.push((outcome, handle));
+        }
+        handle
     }
 }
 

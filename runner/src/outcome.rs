@@ -1,5 +1,10 @@
 //! What became of a request.
 
+/// The value of the label `outcome` for a good request.
+pub(crate) const SUCCESS: &str = "success";
+/// The same for a failed one.
+pub(crate) const FAILURE: &str = "failure";
+
 /// The class of a failed request, as the label `error.type` gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Failure {
@@ -52,6 +57,10 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) fn failed(failure: Failure) -> Self {
         Outcome { status: None, failure: Some(failure) }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        if self.failure.is_none() { SUCCESS } else { FAILURE }
     }
 
     pub(crate) fn answered(status: u16, is_expected: bool) -> Self {

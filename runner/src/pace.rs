@@ -18,12 +18,14 @@ pub(crate) struct Curve {
     pieces: Vec<Piece>,
 }
 
+/// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Piece {
-    start_ns: u64,
-    len_ns: u64,
-    from: u64,
-    to: u64,
+pub(crate) struct Piece {
+    pub(crate) start_ns: u64,
+    /// Not zero: a jump is no piece.
+    pub(crate) len_ns: u64,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
     twice_area_before: u128,
 }
 
@@ -40,6 +42,11 @@ impl Curve {
             twice_area_before += piece.twice_area();
         }
         Curve { pieces }
+    }
+
+    /// In their order, without a gap.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     pub(crate) fn end_ns(&self) -> u64 {
@@ -77,7 +84,7 @@ impl Curve {
 }
 
 impl Piece {
-    fn end_ns(&self) -> u64 {
+    pub(crate) fn end_ns(&self) -> u64 {
         self.start_ns + self.len_ns
     }
 

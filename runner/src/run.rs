@@ -16,7 +16,7 @@ use barewire::{Registry, Shard, wire::http::Url};
 use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::{clock::now_ns, meter::resting, plan::Workload, worker::Worker};
+use crate::{clock::now_ns, meter::resting, plan::Workload, sampling::Sampling, worker::Worker};
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
 const FILES_PER_THREAD: u64 = 3;
@@ -44,6 +44,7 @@ pub struct Run {
     workers: Vec<JoinHandle<io::Result<Totals>>>,
     wakers: Vec<Arc<Waker>>,
     start_ns: u64,
+    start_unix_ns: u64,
     stop_ns: Arc<AtomicU64>,
     /// The gauges of a thread that has ended are gone, and a backend would go on showing its last ones.
     _resting: Shard,
@@ -77,17 +78,36 @@ impl Run {
     /// # Errors
     /// [`RunError`]. Nothing of HTTP has been sent by then.
     pub fn start(workload: &Workload, registry: &Registry) -> Result<Self, RunError> {
+        Run::start_with(workload, registry, Sampling::default())
+    }
+
+    /// The same, with requests that exporters are shown one by one: samples called `http.client.request`, with the
+    /// labels of the metrics of the same request, and its URL without the query.
+    ///
+    /// From then on every shard of `registry` keeps samples.
+    ///
+    /// # Errors
+    /// As for [`Run::start`].
+    pub fn start_with(
+        workload: &Workload,
+        registry: &Registry,
+        sampling: Sampling,
+    ) -> Result<Self, RunError> {
         check_ports(workload.connections, &fs::read_to_string(PORT_RANGE).unwrap_or_default())?;
         allow_files(workload)?;
         let addr = reach(&workload.target, Duration::from_nanos(workload.timeout_ns))?;
         let workload = Arc::new(workload.clone());
         let stop_ns = Arc::new(AtomicU64::new(u64::MAX));
-        let worker = |thread| Worker::new(&workload, thread, addr, registry, &stop_ns);
+        // Before samples are kept: it has none.
+        let _resting = resting(registry, &workload);
+        if !sampling.is_off() {
+            registry.keep_samples(sampling.capacity());
+        }
+        let worker = |thread| Worker::new(&workload, thread, addr, registry, sampling, &stop_ns);
         let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
         let wakers = workers.iter().map(Worker::waker).collect();
-        let start_ns = now_ns();
-        let _resting = resting(registry, &workload);
-        let mut run = Run { workers: Vec::new(), wakers, start_ns, stop_ns, _resting };
+        let (start_ns, start_unix_ns) = (now_ns(), registry.start_unix_ns() + registry.elapsed_ns());
+        let mut run = Run { workers: Vec::new(), wakers, start_ns, start_unix_ns, stop_ns, _resting };
         for (at, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("load {at}"));
             match thread.spawn(move || worker.run(start_ns)) {
@@ -108,6 +128,11 @@ impl Run {
             // Only a poll that is gone cannot be woken.
             drop(waker.wake());
         }
+    }
+
+    /// When the load began, in nanoseconds since the Unix epoch.
+    pub fn start_unix_ns(&self) -> u64 {
+        self.start_unix_ns
     }
 
     /// How long ago the load began.

@@ -29,12 +29,15 @@ use crate::{
     clock::{Alarm, now_ns},
     conn::{Conn, Received, Response, State},
     deadline::Deadlines,
+    ending::Ending,
     meter::{Exchange, Meters},
     outcome::{Failure, Outcome},
     plan::{Load, Workload},
     rng::Rng,
     run::Totals,
+    sampling::Sampling,
     source::{Source, target_rate},
+    trace::Tracer,
 };
 
 const ALARM: Token = Token(usize::MAX - 1);
@@ -43,9 +46,6 @@ const WAKER: Token = Token(usize::MAX - 2);
 /// What one read takes at most.
 const BUFFER_BYTES: usize = 64 * 1024;
 const EVENTS: usize = 1024;
-
-/// How long requests in flight have when the run is stopped early.
-const GRACE_NS: u64 = 1_000_000_000;
 
 pub(crate) struct Worker {
     workload: Arc<Workload>,
@@ -69,19 +69,9 @@ pub(crate) struct Worker {
     in_flight: usize,
     totals: Totals,
     meters: Meters,
+    tracer: Option<Tracer>,
     rng: Rng,
     buffer: Box<[u8]>,
-}
-
-/// When what ends, on the monotonic clock.
-#[derive(Debug, Clone, Copy)]
-struct Ending {
-    /// Arrivals from here on do not count as scheduled.
-    end_ns: u64,
-    /// Nothing is sent from here on.
-    send_before_ns: u64,
-    /// What is not finished by then never will be.
-    cut_ns: u64,
 }
 
 impl Worker {
@@ -91,6 +81,7 @@ impl Worker {
         thread: usize,
         addr: SocketAddr,
         registry: &Registry,
+        sampling: Sampling,
         stop_ns: &Arc<AtomicU64>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -113,7 +104,8 @@ impl Worker {
             busy: 0,
             in_flight: 0,
             totals: Totals::default(),
-            meters: Meters::new(registry, workload),
+            meters: Meters::new(registry, workload, sampling.shown(thread, workload.threads)),
+            tracer: sampling.traced(thread, workload.threads).map(|picker| Tracer::new(picker, thread)),
             rng: Rng::new(thread as u64),
             buffer: vec![0; BUFFER_BYTES].into(),
         })
@@ -258,7 +250,11 @@ impl Worker {
 
     fn send_first(&mut self, at: usize) {
         let conn = &mut self.conns[at];
-        conn.reset(self.workload.steps[conn.step].is_head());
+        let step = &self.workload.steps[conn.step];
+        conn.reset(step.is_head());
+        if let (Some(tracer), true) = (&mut self.tracer, step.trace_at.is_some()) {
+            conn.trace = tracer.next();
+        }
         let now = now_ns();
         (conn.sent_ns, conn.state) = (now, State::Sending);
         self.in_flight += 1;
@@ -269,7 +265,7 @@ impl Worker {
 
     fn send(&mut self, at: usize) {
         let conn = &mut self.conns[at];
-        match conn.send(&self.workload.steps[conn.step].bytes) {
+        match conn.send(&self.workload.steps[conn.step]) {
             Ok(true) => conn.state = State::Receiving,
             Ok(false) => {}
             Err(_) => self.fail(at, Failure::Reset),
@@ -338,7 +334,7 @@ impl Worker {
     fn answered(&mut self, at: usize, response: Response) {
         let conn = &mut self.conns[at];
         let step = &self.workload.steps[conn.step];
-        conn.settle(step.bytes.len());
+        conn.settle(step);
         conn.breaks = 0;
         let outcome = Outcome::answered(response.status, step.expects(response.status));
         self.conclude(at, outcome, response.body_bytes);
@@ -365,11 +361,13 @@ impl Worker {
         let (bytes_in, bytes_out) = conn.bytes();
         let exchange = Exchange {
             outcome,
+            sent_ns: conn.sent_ns,
             service_ns: now.saturating_sub(conn.sent_ns),
             response_ns: now.saturating_sub(conn.due_ns),
             bytes_in,
             bytes_out,
             body_bytes,
+            trace: conn.trace,
         };
         self.meters.finished(conn.step, &exchange);
         self.timeouts.clear(at);
@@ -459,27 +457,6 @@ impl Worker {
     }
 }
 
-impl Ending {
-    /// A closed load ends with its time: what is in flight is awaited, the rest of an iteration is not begun. An
-    /// open load has promised its arrivals: the backlog is served for as long as a request may take.
-    fn of(workload: &Workload, start_ns: u64) -> Self {
-        let end_ns = match workload.duration() {
-            Some(_) => start_ns.saturating_add(workload.load.curve().end_ns()),
-            None => u64::MAX,
-        };
-        let drain_ns = if workload.is_open() { workload.timeout_ns } else { 0 };
-        Ending { end_ns, send_before_ns: end_ns.saturating_add(drain_ns), cut_ns: u64::MAX }
-    }
-
-    fn stop_by(&mut self, stop_ns: u64) {
-        if stop_ns < self.cut_ns {
-            self.end_ns = self.end_ns.min(stop_ns);
-            self.send_before_ns = self.send_before_ns.min(stop_ns);
-            self.cut_ns = stop_ns.saturating_add(GRACE_NS);
-        }
-    }
-}
-
 /// Whether a read would tell something: bytes, the end, or an error.
 fn has_news(event: &Event) -> bool {
     event.is_readable() || event.is_read_closed() || event.is_error()
@@ -491,11 +468,12 @@ mod tests {
     use crate::{Behaviour, Plan, Target};
 
     /// How often this thread allocates in a whole run.
-    fn allocations(target: &Target, plan: Plan) -> u64 {
+    fn allocations(target: &Target, plan: Plan, sampling: Sampling) -> u64 {
         let workload = Arc::new(Plan { threads: Some(1), ..plan }.check().unwrap());
         let registry = Registry::new("test");
+        registry.keep_samples(sampling.capacity());
         let never = Arc::new(AtomicU64::new(u64::MAX));
-        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, &never).unwrap();
+        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, sampling, &never).unwrap();
         let scheduled = workload.scheduled().unwrap();
         let counted = allocation_counter::measure(|| {
             let totals = worker.run(now_ns()).unwrap();
@@ -505,12 +483,16 @@ mod tests {
     }
 
     #[test]
-    fn a_request_allocates_nothing_however_many_there_are() {
+    fn a_request_allocates_nothing_however_many_there_are_and_however_many_are_shown() {
         let target = Target::bind("127.0.0.1:0".parse().unwrap(), Behaviour::default()).unwrap();
         let plan = Plan { users: Some(4), ..Plan::get(format!("http://{}/", target.local_addr())) };
         let closed = |iterations| Plan { iterations: Some(iterations), ..plan.clone() };
-        assert_eq!(allocations(&target, closed(100)), allocations(&target, closed(2_000)));
         let open = |ms| Plan { rate: Some(5e3), duration: Some(Duration::from_millis(ms)), ..plan.clone() };
-        assert_eq!(allocations(&target, open(100)), allocations(&target, open(1_000)));
+        for (rate, traces) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 0.5)] {
+            let sampling = Sampling::new(rate, traces).unwrap();
+            let of = |plan| allocations(&target, plan, sampling);
+            assert_eq!(of(closed(100)), of(closed(2_000)), "{sampling:?}");
+            assert_eq!(of(open(100)), of(open(1_000)), "{sampling:?}");
+        }
     }
 }

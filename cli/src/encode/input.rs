@@ -1,32 +1,48 @@
-//! Points as JSON: the frame that they describe.
+//! Points as JSON: the frame that they describe, and what may stand beside it.
 //!
 //! ```text
 //! {"resource":{…},"scope":{…},"start_time_unix_nano":"1","time_unix_nano":"2","temporality":"cumulative",
-//!  "points":[{"name":"m","kind":"gauge","unit":"","help":"","labels":[["l","v"]],"value":…}]}
+//!  "points":[{"name":"m","kind":"gauge","unit":"","help":"","labels":[["l","v"]],"value":…}],
+//!  "rows":[…],"events":[…],"service_checks":[…]}
 //! ```
 //!
 //! What a point's value looks like depends on its kind, which may stand behind it. So values stay text in the first
 //! pass and are read in a second one.
 
+mod beside;
+
 use std::fmt;
 
 use barewire::{
-    Label, LabelValue, Metric, Unit,
+    Event, Label, LabelValue, Metric, Unit,
     view::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Scope, Temporality, Value},
 };
+use barewire_statsd::ServiceCheck;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Unexpected, Visitor},
 };
 use serde_json::value::RawValue;
 
-/// The frame that `json` describes.
+pub(super) use self::beside::Row;
+use self::beside::{EventInput, RowInput, ServiceCheckInput};
+
+/// All that `json` describes.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) frame: Frame,
+    pub(super) rows: Vec<Row>,
+    pub(super) events: Vec<Event>,
+    pub(super) checks: Vec<ServiceCheck>,
+}
+
+/// The document that `json` describes.
 ///
 /// # Errors
 /// What is no JSON, a field that is not known, a value of the wrong type: the field by its path, what stands there,
 /// and what would have been right.
-pub(super) fn parse(json: &[u8]) -> Result<Frame, String> {
-    read::<Input<'_>>(json).and_then(Input::into_frame).map_err(|refusal| refusal.to_string())
+pub(super) fn parse(json: &[u8]) -> Result<Document, String> {
+    read::<Input<'_>>(json).and_then(Input::into_document).map_err(|refusal| refusal.to_string())
 }
 
 /// A field that cannot be read.
@@ -49,8 +65,15 @@ struct Input<'a> {
     time_unix_nano: Unsigned,
     #[serde(default, deserialize_with = "TemporalityInput::deserialize")]
     temporality: Temporality,
+    /// Without a default of its own, so that a list is not taken for the fields in their order.
     #[serde(borrow)]
-    points: Vec<PointInput<'a>>,
+    points: Option<Vec<PointInput<'a>>>,
+    #[serde(default)]
+    rows: Vec<RowInput>,
+    #[serde(default)]
+    events: Vec<EventInput>,
+    #[serde(default)]
+    service_checks: Vec<ServiceCheckInput>,
 }
 
 #[derive(Deserialize)]
@@ -189,18 +212,29 @@ impl fmt::Display for Refusal {
 }
 
 impl Input<'_> {
-    fn into_frame(self) -> Result<Frame, Refusal> {
-        let points = self.points.into_iter().enumerate();
+    fn into_document(self) -> Result<Document, Refusal> {
+        let is_empty = self.rows.is_empty() && self.events.is_empty() && self.service_checks.is_empty();
+        if self.points.is_none() && is_empty {
+            return Err(Refusal { path: String::new(), reason: "missing field `points`".to_owned() });
+        }
+        let points = self.points.into_iter().flatten().enumerate();
         let points = points.map(|(at, point)| {
             point.into_point().map_err(|refusal| refusal.below(&format!("points[{at}].value")))
         });
-        Ok(Frame {
+        let frame = Frame {
             resource: self.resource.0.into(),
             scope: self.scope.map(|ScopeInput { name, version }| Scope { name, version }),
             start_unix_ns: self.start_time_unix_nano.0,
             time_unix_ns: self.time_unix_nano.0,
             temporality: self.temporality,
             points: points.collect::<Result<_, _>>()?,
+        };
+        let (rows, events) = (self.rows.into_iter(), self.events.into_iter());
+        Ok(Document {
+            frame,
+            rows: rows.map(RowInput::into_row).collect(),
+            events: events.map(EventInput::into_event).collect(),
+            checks: self.service_checks.into_iter().map(ServiceCheckInput::into_check).collect(),
         })
     }
 }

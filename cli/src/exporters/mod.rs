@@ -1,55 +1,80 @@
 //! From flags to exporters: one file for each kind, one place for what flags say of them.
 
+mod influx;
+mod log;
 mod otlp;
 mod prometheus;
+mod secret;
 mod settings;
+mod statsd;
 
 use std::net::SocketAddr;
 
 use barewire::{Error, Exporter, wire::http::Url};
-use barewire_runner::Workload;
+use barewire_runner::{Origin, Wire, Workload};
 
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
 
+const INFLUX: &str = "influx";
 const OTLP: &str = "otlp";
 const PROMETHEUS: &str = "prometheus";
+const LOG: &str = "log";
+const STATSD: &str = "statsd";
 
-/// The kinds of exporters, each called like its flag.
-const KINDS: [&str; 2] = [OTLP, PROMETHEUS];
+/// The kinds of exporters that have profiles, each called like its flag.
+const KINDS: [&str; 4] = [OTLP, STATSD, INFLUX, PROMETHEUS];
 
-/// The kinds of exporters that send headers.
-const SENDS_HEADERS: [&str; 1] = [OTLP];
+/// The kinds of exporters that send headers, credentials among them.
+const SENDS_HEADERS: [&str; 2] = [OTLP, INFLUX];
 
 /// Where a page is when nobody says what to do with the figures.
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// What carries the run's metrics out.
+#[derive(Default)]
 pub(crate) struct Exporters {
     pub(crate) list: Vec<Box<dyn Exporter>>,
     /// Where the Prometheus pages are.
     pub(crate) pages: Vec<SocketAddr>,
     /// Whether one of them writes to stdout, which is nobody else's then.
     pub(crate) stdout: bool,
+    /// Whether one of them tells of requests one by one.
+    pub(crate) samples: bool,
+    /// Whether one of them takes traces.
+    traces: bool,
 }
 
 impl Exporters {
-    /// Opens everything that was asked for; a Prometheus page where nothing was.
-    pub(crate) fn open(args: &RunArgs, workload: &Workload) -> Result<Self, Failure> {
+    /// Opens everything that was asked for, of a run of `workload` called `origin`; a Prometheus page where nothing
+    /// was.
+    pub(crate) fn open(args: &RunArgs, workload: &Workload, origin: &Origin) -> Result<Self, Failure> {
         let mut asked = asked(args);
         if asked.is_empty() {
             asked.push((Name::new(PROMETHEUS, 0), ANY_PORT));
         }
         let settings = Settings::read(args)?;
-        settings.check(asked.iter().map(|(name, _)| name))?;
-        let mut exporters = Exporters { list: Vec::new(), pages: Vec::new(), stdout: false };
+        settings.check(&asked)?;
+        let mut exporters = Exporters::default();
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.
             if asked[..at].iter().any(|(known, other)| known.kind() == name.kind() && other == destination) {
                 let (kind, shown) = (name.kind(), Url::redact(destination));
                 return Err(Failure::Usage(format!("--{kind}: {shown} is given twice: leave one out")));
             }
-            exporters.add(name, destination, &settings, workload)?;
+            if is_stdout(name, destination) && std::mem::replace(&mut exporters.stdout, true) {
+                return Err(Failure::Usage(format!(
+                    "--{}: '{destination}' is standard output, and another exporter has it: name a file",
+                    name.kind()
+                )));
+            }
+            exporters.add(name, destination, &settings, workload, origin)?;
+        }
+        if settings.traces && !exporters.traces {
+            let remedy = "add --otlp with a base URL, file:PATH or -";
+            return Err(Failure::Usage(format!(
+                "--trace-sample: no exporter of this run takes traces: {remedy}"
+            )));
         }
         Ok(exporters)
     }
@@ -60,16 +85,23 @@ impl Exporters {
         destination: &str,
         settings: &Settings,
         workload: &Workload,
+        origin: &Origin,
     ) -> Result<(), Failure> {
+        let wire = wire(name.kind());
+        self.samples |= settings.profiles(name).iter().any(|profile| profile.samples(wire).is_some());
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
                 let page = prometheus::open(destination, name, settings, workload)?;
                 self.pages.push(page.local_addr());
                 Box::new(page)
             }
+            STATSD => Box::new(statsd::open(destination, name, settings, workload)?),
+            INFLUX => Box::new(influx::open(destination, name, settings, workload)?),
+            LOG => Box::new(log::open(destination, origin)?),
             _ => {
-                self.stdout |= destination == "-";
-                Box::new(otlp::open(destination, name, settings, workload)?)
+                let otlp = otlp::open(destination, name, settings, workload)?;
+                self.traces |= otlp.wants_samples();
+                Box::new(otlp)
             }
         };
         self.list.push(exporter);
@@ -80,11 +112,32 @@ impl Exporters {
 /// Every exporter that flags ask for, and its destination.
 fn asked(args: &RunArgs) -> Vec<(Name, &str)> {
     let mut asked = Vec::new();
-    for (kind, destinations) in [(OTLP, &args.otlp), (PROMETHEUS, &args.prometheus)] {
+    let flags = [
+        (OTLP, &args.otlp),
+        (STATSD, &args.statsd),
+        (INFLUX, &args.influx),
+        (PROMETHEUS, &args.prometheus),
+        (LOG, &args.log),
+    ];
+    for (kind, destinations) in flags {
         let named = destinations.iter().enumerate();
         asked.extend(named.map(|(at, destination)| (Name::new(kind, at), destination.as_str())));
     }
     asked
+}
+
+/// What a kind of exporters speaks.
+fn wire(kind: &str) -> Wire {
+    match kind {
+        PROMETHEUS => Wire::Prometheus,
+        STATSD => Wire::Statsd,
+        INFLUX => Wire::Influx,
+        _ => Wire::Otlp,
+    }
+}
+
+fn is_stdout(name: &Name, destination: &str) -> bool {
+    destination == if name.kind() == LOG { log::STDOUT } else { "-" }
 }
 
 /// Names the flag that an error comes from.

@@ -20,8 +20,14 @@ pub(super) fn open(
     for header in settings.headers(name) {
         otlp = otlp.header(&header.name, &header.value).map_err(flag("--header"))?;
     }
+    if let Some(auth) = settings.auth(name) {
+        otlp = otlp.auth(auth).map_err(flag("--auth"))?;
+    }
+    if let Some(tls) = settings.tls() {
+        otlp = otlp.tls(tls);
+    }
     for profile in settings.profiles(name) {
         otlp = otlp.view(profile.view(workload, Wire::Otlp));
     }
-    Ok(otlp)
+    Ok(if settings.traces { otlp.traces() } else { otlp })
 }

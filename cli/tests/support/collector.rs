@@ -1,40 +1,65 @@
 //! The OpenTelemetry Collector: OTLP over HTTP in, one JSON document a line out.
 
-use super::{Child, http_get, otlp, program, serve};
+use super::{Authority, Child, http_get, otlp, program, serve};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 const CONFIG: &str = include_str!("otelcol.yaml");
+/// What makes its receiver speak TLS, to clients with a certificate only.
+const TLS: &str = r#", tls: { cert_file: "@CERT@", key_file: "@KEY@", client_ca_file: "@CLIENTS@" }"#;
 const DOCUMENTS: &str = "otlp.jsonl";
 
 /// A running Collector.
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) child: Child,
+    scheme: &'static str,
     http: u16,
     telemetry: u16,
 }
 
 impl Collector {
     pub(crate) fn start() -> Self {
+        Self::launch("http", CONFIG, "", |http| http_get(local(http), "/v1/metrics").is_ok())
+    }
+
+    /// Speaks TLS with a certificate of `authority`, to clients with one of `clients`.
+    pub(crate) fn start_tls(authority: &Authority, clients: &Authority) -> Self {
+        let own = authority.certify("127.0.0.1");
+        let tls = TLS
+            .replace("@CERT@", &own.certificate.display().to_string())
+            .replace("@KEY@", &own.key.display().to_string())
+            .replace("@CLIENTS@", &clients.file().display().to_string());
+        Self::launch("https", CONFIG, &tls, |_| true)
+    }
+
+    /// One that has no place for logs and traces.
+    pub(crate) fn start_for_metrics() -> Self {
+        let has_place = |line: &&str| {
+            !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:")
+        };
+        let config = CONFIG.lines().filter(has_place).collect::<Vec<_>>().join("\n");
+        Self::launch("http", &config, "", |http| http_get(local(http), "/v1/metrics").is_ok())
+    }
+
+    fn launch(scheme: &'static str, config: &str, tls: &str, ready: impl Fn(u16) -> bool) -> Self {
         let (child, [http, telemetry]) = serve(
             |dir, [http, telemetry]| {
-                let config = CONFIG
+                let config = config
                     .replace("@HTTP@", &http.to_string())
+                    .replace("@TLS@", tls)
                     .replace("@TELEMETRY@", &telemetry.to_string())
                     .replace("@DOCUMENTS@", DOCUMENTS);
                 let mut command = Command::new(program("otelcol"));
                 command.arg("--config").arg(dir.write("otelcol.yaml", &config));
                 command
             },
-            // Any answer will do: a GET is not allowed there.
             |[http, telemetry]| {
-                http_get(local(http), "/v1/metrics").is_ok()
-                    && http_get(local(telemetry), "/metrics").is_ok_and(|answer| answer.status == 200)
+                ready(http) && http_get(local(telemetry), "/metrics").is_ok_and(|answer| answer.status == 200)
             },
         );
-        Self { child, http, telemetry }
+        Self { child, scheme, http, telemetry }
     }
 
     /// Where its OTLP receiver listens.
@@ -44,12 +69,27 @@ impl Collector {
 
     /// The base that an OTLP exporter is given; `/v1/metrics` is below it.
     pub(crate) fn otlp_url(&self) -> String {
-        format!("http://{}", self.addr())
+        format!("{}://{}", self.scheme, self.addr())
     }
 
-    /// What it received so far, in order; a line that is still being written is left out.
+    /// The metrics that it received so far, in order; a line that is still being written is left out.
     pub(crate) fn documents(&self) -> Vec<Value> {
-        otlp::documents(&self.child.dir().read(DOCUMENTS))
+        otlp::documents(&self.file())
+    }
+
+    /// The log records that it received so far.
+    pub(crate) fn log_records(&self) -> Vec<Value> {
+        otlp::log_records(&self.file())
+    }
+
+    /// The spans that it received so far.
+    pub(crate) fn spans(&self) -> Vec<Value> {
+        otlp::spans(&self.file())
+    }
+
+    /// Everything that it received so far, a document a line.
+    pub(crate) fn file(&self) -> String {
+        self.child.dir().read(DOCUMENTS)
     }
 
     /// The cumulative sum of that name in the last document that has it, added up over its data points.

@@ -1,5 +1,6 @@
 //! One request, one answer, one connection, with nothing but the standard library.
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub(crate) fn http_post(addr: SocketAddr, path: &str, content_type: &str, body: 
 }
 
 /// HTTP/1.0, so that the answer is never chunked and ends with the connection.
-fn exchange(addr: SocketAddr, request: &[u8]) -> io::Result<Answer> {
+pub(crate) fn exchange(addr: SocketAddr, request: &[u8]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&addr, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
@@ -55,4 +56,12 @@ fn parse(answer: &[u8]) -> Option<Answer> {
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some(Answer { status, head, body: answer[end + 4..].to_vec() })
+}
+
+/// Every byte of `text` as a URL or a form has it.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        write!(out, "%{byte:02X}").expect("a String takes all");
+        out
+    })
 }

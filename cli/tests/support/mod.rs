@@ -5,32 +5,44 @@
 // Every file of tests compiles this module anew and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+mod agent;
+mod authority;
 mod barewire;
 mod collector;
 mod exposition;
 pub(crate) mod faults;
 mod http;
+mod influxd;
+mod intake;
 mod misbehave;
 mod nginx;
 pub(crate) mod otlp;
 mod process;
 mod prometheus;
+mod receiver;
+mod victoria;
 
 use std::env;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use agent::Agent;
+pub(crate) use authority::Authority;
 pub(crate) use barewire::{
     Ended, Measured, RESULTS, Target, announced_page, barewire, barewire_measured, barewire_to_end,
 };
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
-pub(crate) use http::{Answer, http_get, http_post};
+pub(crate) use http::{Answer, exchange, http_get, http_post, percent_encoded};
+pub(crate) use influxd::Influxd;
+pub(crate) use intake::{Intake, Series, Sketch};
 pub(crate) use misbehave::{Act, Door, Misbehaving};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;
+pub(crate) use receiver::Receiver;
+pub(crate) use victoria::Victoria;
 
 /// The longest that a receiver may take to start, or to show what was sent to it, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

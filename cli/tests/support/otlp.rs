@@ -7,10 +7,33 @@ pub(crate) fn items(array: &Value) -> impl Iterator<Item = &Value> {
     array.as_array().into_iter().flatten()
 }
 
-/// The documents of a text of one a line; a line that is still being written is left out.
-pub(crate) fn documents(text: &str) -> Vec<Value> {
+/// The documents of a text of one a line, of any signal; a line that is still being written is left out.
+pub(crate) fn all_documents(text: &str) -> impl Iterator<Item = Value> {
     let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole.map(|line| serde_json::from_str(line).expect("a JSON document a line")).collect()
+    whole.map(|line| serde_json::from_str(line).expect("a JSON document a line"))
+}
+
+/// The documents with metrics.
+pub(crate) fn documents(text: &str) -> Vec<Value> {
+    all_documents(text).filter(|document| document.get("resourceMetrics").is_some()).collect()
+}
+
+/// The log records of all documents.
+pub(crate) fn log_records(text: &str) -> Vec<Value> {
+    items_of(text, ["resourceLogs", "scopeLogs", "logRecords"])
+}
+
+/// The spans of all documents.
+pub(crate) fn spans(text: &str) -> Vec<Value> {
+    items_of(text, ["resourceSpans", "scopeSpans", "spans"])
+}
+
+fn items_of(text: &str, [resources, scopes, leaves]: [&str; 3]) -> Vec<Value> {
+    let leaves_of = |document: Value| {
+        let scopes = items(&document[resources]).flat_map(|resource| items(&resource[scopes]));
+        scopes.flat_map(|scope| items(&scope[leaves])).cloned().collect::<Vec<_>>()
+    };
+    all_documents(text).flat_map(leaves_of).collect()
 }
 
 /// The metrics of that name, in all resources and scopes.

@@ -3,7 +3,7 @@
 use super::{PATIENCE, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -157,9 +157,9 @@ impl Child {
         Some(value.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
     }
 
-    /// Whether this program, or one that it started, listens on the TCP port.
+    /// Whether this program, or one that it started, listens on the TCP port or receives on the UDP port of that number.
     pub(crate) fn owns(&self, port: u16) -> bool {
-        let sockets = listening_sockets(port);
+        let sockets = receiving_sockets(port);
         members(self.pid()).iter().flat_map(|pid| open_files(*pid)).any(|file| sockets.contains(&file))
     }
 }
@@ -174,10 +174,15 @@ impl Drop for Child {
     }
 }
 
-/// A TCP port of loopback that was free a moment ago; somebody may take it before its user does.
+/// A port of loopback that was free a moment ago, for TCP and for UDP; somebody may take it before its user does.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port from the kernel");
-    listener.local_addr().expect("its number").port()
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port from the kernel");
+        let port = listener.local_addr().expect("its number").port();
+        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Starts a server that listens on `N` ports, and waits until it owns them all and `ready` says so.
@@ -206,16 +211,20 @@ pub(crate) fn serve<const N: usize>(
     panic!("five servers in a row lost their port to somebody else");
 }
 
-/// The listening sockets of a port, named as `/proc/PID/fd` names them.
-fn listening_sockets(port: u16) -> Vec<PathBuf> {
+/// The sockets that listen on a TCP port or receive on a UDP port, named as `/proc/PID/fd` names them.
+fn receiving_sockets(port: u16) -> Vec<PathBuf> {
     const LISTEN: &str = "0A";
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    const UNCONNECTED: &str = "07";
+    let states = [("tcp", LISTEN), ("tcp6", LISTEN), ("udp", UNCONNECTED), ("udp6", UNCONNECTED)];
     let suffix = format!(":{port:04X}");
-    let rows =
-        tables.iter().flat_map(|table| table.lines()).map(|row| row.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.len() > 9 && row[1].ends_with(&suffix) && row[3] == LISTEN)
-        .map(|row| PathBuf::from(format!("socket:[{}]", row[9])))
-        .collect()
+    let sockets = states.iter().flat_map(|(table, state)| {
+        let table = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+        let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.len() > 9 && row[1].ends_with(&suffix) && row[3] == *state)
+            .map(|row| PathBuf::from(format!("socket:[{}]", row[9])))
+            .collect::<Vec<_>>()
+    });
+    sockets.collect()
 }
 
 fn open_files(pid: Pid) -> Vec<PathBuf> {

@@ -1,8 +1,7 @@
 //! Prometheus: scrapes once a second, answers queries.
 
-use super::{Child, http_get, program, serve};
+use super::{Child, http_get, percent_encoded, program, serve};
 use serde_json::Value;
-use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
@@ -54,6 +53,19 @@ impl Prometheus {
         Some(value.parse().expect("a number"))
     }
 
+    /// What it knows of each metric, by name: `[{"type", "unit", "help"}]`.
+    pub(crate) fn metadata(&self) -> Value {
+        self.api("/api/v1/metadata")
+    }
+
+    /// The labels of every series that a selector selects.
+    pub(crate) fn series(&self, selector: &str) -> Vec<Value> {
+        match self.api(&format!("/api/v1/series?match[]={}", percent_encoded(selector))) {
+            Value::Array(series) => series,
+            other => panic!("{selector}: not a list: {other}"),
+        }
+    }
+
     /// How many targets answered their last scrape with a page that Prometheus could read.
     pub(crate) fn targets_up(&self) -> usize {
         let data = self.api("/api/v1/targets");
@@ -80,11 +92,4 @@ fn config(scrape_targets: &[SocketAddr]) -> String {
          scrape_configs: [ {{ job_name: test, static_configs: [ {{ targets: [{}] }} ] }} ]\n",
         targets.join(", ")
     )
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        write!(out, "%{byte:02X}").expect("a String takes all");
-        out
-    })
 }

@@ -164,6 +164,11 @@ impl Registry {
         self.inner.schema.lock().folded
     }
 
+    /// What the next snapshot will say of who is counting.
+    pub(crate) fn present_resource(&self) -> Arc<[Label]> {
+        Arc::clone(&self.inner.schema.lock().resource)
+    }
+
     pub(crate) fn sample_reader(&self) -> Reader {
         self.inner.samples.lock().reader()
     }

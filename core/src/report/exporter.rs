@@ -8,12 +8,19 @@ use std::{
 };
 
 use super::event::Event;
-use crate::record::{sample::Samples, snapshot::Snapshot};
+use crate::record::{metric::Label, sample::Samples, snapshot::Snapshot};
 
 /// A way out of the process. Each exporter has a thread of its own, its *lane*, and may block it.
 pub trait Exporter: Send {
     /// What reports and self-metrics call it, such as `otlp`.
     fn name(&self) -> &str;
+
+    /// Learns who produces what it is going to carry, before anything else; from then on the snapshots tell.
+    ///
+    /// For formats in which an event or a sample says where it comes from.
+    fn begin(&mut self, resource: &Arc<[Label]>) {
+        let _ = resource;
+    }
 
     /// Delivers what was true at `snapshot`, and returns before `deadline`.
     ///

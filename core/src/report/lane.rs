@@ -24,7 +24,7 @@ use super::{
     reporter::{Notice, Notify},
 };
 use crate::{
-    Histogram, Metric, Registry, Shard, Snapshot, Unit,
+    Histogram, Label, Metric, Registry, Shard, Snapshot, Unit,
     record::sample::{Reader, Sample, Samples},
 };
 
@@ -122,6 +122,7 @@ impl Lane {
             account: account.clone(),
             handover: Arc::clone(&handover),
             exporter,
+            resource: registry.present_resource(),
             timeout,
             tap,
             pending: VecDeque::new(),
@@ -305,6 +306,8 @@ struct Worker {
     account: Account,
     handover: Arc<Handover>,
     exporter: Box<dyn Exporter>,
+    /// Who the exporter speaks for, at the start.
+    resource: Arc<[Label]>,
     timeout: Duration,
     tap: Option<Tap>,
     /// Events that were not delivered yet. As long as there are any, no other is tried before a snapshot got through.
@@ -329,6 +332,13 @@ impl Worker {
     }
 
     fn serve(&mut self) -> Result<(), Panicked> {
+        let begun = guarded(|| {
+            self.exporter.begin(&self.resource);
+            Ok(())
+        });
+        if let Err(error) = begun {
+            return Err(self.panicked(&error));
+        }
         loop {
             let wake_at = self.tap.as_ref().map(|tap| tap.look_at);
             match self.handover.next(wake_at) {

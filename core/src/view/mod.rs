@@ -13,7 +13,7 @@ mod sample;
 mod shape;
 mod table;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 pub use point::{
     Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Recorded, Scope, Temporality, Value,
@@ -47,6 +47,8 @@ pub struct View {
     resource: Vec<Label>,
     shape: Shape,
     table: Option<Table>,
+    /// Labels of the resource that every point has, and what they are called there.
+    point_labels: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// The registry's resource that `frame.resource` was made from.
     resource_seen: Option<Arc<[Label]>>,
     scratch: Distribution,
@@ -60,6 +62,7 @@ impl View {
             resource: Vec::new(),
             shape: Shape::Exponential,
             table: None,
+            point_labels: Vec::new(),
             resource_seen: None,
             scratch: Distribution::default(),
             frame: Frame::default(),
@@ -75,6 +78,18 @@ impl View {
     #[must_use]
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<LabelValue>) -> Self {
         self.resource.push(Label::new(key, value));
+        self
+    }
+
+    /// Gives every point what the resource says for `key`, as the label `shown`: for backends that look for it there.
+    /// It says what was true when the point appeared; without the `key` there is no label.
+    #[must_use]
+    pub fn label_points(
+        mut self,
+        key: impl Into<Cow<'static, str>>,
+        shown: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.point_labels.push((key.into(), shown.into()));
         self
     }
 
@@ -111,11 +126,25 @@ impl View {
             Temporality::Cumulative => now.start_unix_ns(),
             Temporality::Delta => window.start_unix_ns(),
         };
+        let known = self.frame.points.len();
         match &mut self.table {
             None => self.show_everything(now, &window),
             Some(table) => table.show(now, &window, self.shape, &mut self.frame),
         }
+        self.label_from(known);
         &self.frame
+    }
+
+    /// Labels the points from number `known` on.
+    fn label_from(&mut self, known: usize) {
+        let Frame { resource, points, .. } = &mut self.frame;
+        for (key, shown) in &self.point_labels {
+            let Some(label) = resource.iter().find(|label| label.key == *key) else { continue };
+            for point in &mut points[known..] {
+                let labelled = Metric::clone(&point.metric).label(shown.clone(), label.value.clone());
+                point.metric = Arc::new(labelled);
+            }
+        }
     }
 
     fn show_everything(&mut self, now: &Snapshot, window: &Window<'_>) {
@@ -219,6 +248,19 @@ mod tests {
                 assert_eq!((shown.run.sum(), shown.window.sum(), shown.window.count()), (run, 7_000_000, 1));
                 assert_eq!(shown.number(7_000_000), Number::Decimal { digits: 7_000_000, decimals: 6 });
             }
+        }
+    }
+
+    #[test]
+    fn points_have_the_labels_of_the_resource_that_are_asked_for() {
+        let registry = Registry::new("test");
+        registry.resource("load_test.test_run_id", "7");
+        registry.shard().add(registry.counter(Metric::new("hits").label("route", "/")), 1);
+        for view in [View::everything(), View::table([Rule::new("hits", "hits").by("route")])] {
+            let mut view = view.label_points("load_test.test_run_id", "run_id").label_points("none", "none");
+            let metric = Arc::clone(&view.show(&registry.snapshot(), None).points[0].metric);
+            assert_eq!(metric.labels, [Label::new("route", "/"), Label::new("run_id", "7")]);
+            assert!(Arc::ptr_eq(&view.show(&registry.snapshot(), None).points[0].metric, &metric));
         }
     }
 

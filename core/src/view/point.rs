@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::shape::counts_into;
 use crate::{
     Distribution,
     record::metric::{Label, Metric},
@@ -172,6 +173,24 @@ impl Recorded {
     /// An integer of one of the distributions, as the number that it stands for.
     pub fn number(&self, raw: u64) -> Number {
         Number::scaled(raw.into(), self.decimals)
+    }
+
+    /// Refills `counts` with those of `distribution`, one of the two, between `bounds`: what [`Explicit::counts`] are.
+    ///
+    /// ```
+    /// use barewire::{Metric, Registry, Unit, view::{Shape, Value, View}};
+    ///
+    /// let registry = Registry::new("test");
+    /// let size = registry.histogram(Metric::new("size").unit(Unit::Bytes));
+    /// registry.shard().record(size, 100u64);
+    /// let mut view = View::everything().histograms(Shape::Recorded);
+    /// let Value::Recorded(shown) = &view.show(&registry.snapshot(), None).points[0].value else { panic!() };
+    /// let mut counts = Vec::new();
+    /// shown.counts_into(&shown.run, &[64.0, 256.0], &mut counts);
+    /// assert_eq!(counts, [0, 1, 0]);
+    /// ```
+    pub fn counts_into(&self, distribution: &Distribution, bounds: &[f64], counts: &mut Vec<u64>) {
+        counts_into(distribution, self.decimals, bounds, counts);
     }
 }
 

@@ -87,7 +87,7 @@ impl Rule {
         self
     }
 
-    /// Sets over which time quantiles, means and shares are taken; the window unless set.
+    /// Sets over which time rates, quantiles, means, extremes and shares are taken; the window unless set.
     #[must_use]
     pub fn over(mut self, span: Span) -> Self {
         self.over = span;
@@ -113,7 +113,15 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Select {
     name: Cow<'static, str>,
-    only: Vec<(Cow<'static, str>, LabelValue)>,
+    only: Vec<(Cow<'static, str>, Wanted)>,
+}
+
+/// What is asked of one label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    Value(LabelValue),
+    Any,
+    None,
 }
 
 impl Select {
@@ -125,13 +133,36 @@ impl Select {
     /// Only those whose label `key` has this value.
     #[must_use]
     pub fn only(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<LabelValue>) -> Self {
-        self.only.push((key.into(), value.into()));
+        self.only.push((key.into(), Wanted::Value(value.into())));
+        self
+    }
+
+    /// Only those that have the label `key`, whatever its value.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.only.push((key.into(), Wanted::Any));
+        self
+    }
+
+    /// Only those that do not have the label `key`.
+    #[must_use]
+    pub fn without(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.only.push((key.into(), Wanted::None));
         self
     }
 
     pub(crate) fn matches(&self, metric: &Metric) -> bool {
-        metric.name == self.name
-            && self.only.iter().all(|(key, value)| metric.label_value(key) == Some(value))
+        metric.name == self.name && self.only.iter().all(|(key, wanted)| wanted.is(metric.label_value(key)))
+    }
+}
+
+impl Wanted {
+    fn is(&self, value: Option<&LabelValue>) -> bool {
+        match self {
+            Wanted::Value(wanted) => value == Some(wanted),
+            Wanted::Any => value.is_some(),
+            Wanted::None => value.is_none(),
+        }
     }
 }
 
@@ -148,12 +179,17 @@ pub enum Show {
     Value,
     /// A histogram with these bounds, in the rule's unit.
     Buckets(Arc<[f64]>),
-    /// How much a counter grew a second, by the measured length of the window.
+    /// How high a gauge is, or a counter has come since the registry was made, as a gauge and times the factor: 100
+    /// for a ratio in percent.
+    Level(f64),
+    /// How much a counter grew a second, by the measured length of the time.
     Rate,
     /// The mean of a histogram.
     Mean,
     /// A quantile of a histogram, as a ratio: 0.99 is the 99th percentile.
     Quantile(f64),
+    /// The smallest value of a histogram.
+    Min,
     /// The largest value of a histogram.
     Max,
     /// How much the counters grew in proportion to those of the other selection, times the factor: 1 for a ratio,
@@ -161,7 +197,7 @@ pub enum Show {
     Share(Select, f64),
 }
 
-/// Over which time a quantile, a mean or a share is taken.
+/// Over which time a rate, a quantile, a mean, an extreme or a share is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Span {
     /// Since the snapshot before: shows what happens now.

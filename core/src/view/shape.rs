@@ -25,6 +25,11 @@ impl Shape {
     /// The most buckets of an exponential histogram. Where they do not cover the range, its scale is lowered.
     pub const MAX_BUCKETS: usize = 512;
 
+    /// The bounds of [`Shape::Explicit`], in `unit`; always the same allocation.
+    pub fn bounds(unit: &Unit) -> Arc<[f64]> {
+        default_bounds(unit)
+    }
+
     /// Whether the window is shown beside the whole run.
     pub(crate) fn shows_window(self) -> bool {
         self == Shape::Recorded
@@ -60,15 +65,20 @@ pub(crate) fn fill_explicit(
         Value::Histogram(old) => old.counts,
         _ => Vec::new(),
     };
+    counts_into(distribution, unit.decimals(), bounds, &mut counts);
+    let (sum, min, max) = summary(distribution, unit);
+    *value = Value::Histogram(Explicit { bounds: Arc::clone(bounds), counts, sum, min, max });
+}
+
+/// Refills `counts` with how many values lie up to each of `bounds` and above the one before, and above the last.
+pub(super) fn counts_into(distribution: &Distribution, decimals: u8, bounds: &[f64], counts: &mut Vec<u64>) {
     counts.clear();
     counts.resize(bounds.len() + 1, 0);
     let mut at = 0;
-    for (middle, count) in middles(distribution, unit) {
+    for (middle, count) in middles(distribution, decimals) {
         at += bounds[at..].iter().take_while(|bound| middle > **bound).count();
         counts[at] += count;
     }
-    let (sum, min, max) = summary(distribution, unit);
-    *value = Value::Histogram(Explicit { bounds: Arc::clone(bounds), counts, sum, min, max });
 }
 
 fn fill_recorded(run: Option<&Distribution>, window: &Distribution, unit: &Unit, value: &mut Value) {
@@ -93,7 +103,7 @@ fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value)
     counts.clear();
     let mut zero_count = 0;
     let (scale, offset) = fit(distribution, unit);
-    for (middle, count) in middles(distribution, unit) {
+    for (middle, count) in middles(distribution, unit.decimals()) {
         if middle > 0.0 {
             let at = usize::try_from(index(middle, scale) - offset).unwrap_or(0);
             if counts.len() <= at {
@@ -114,7 +124,8 @@ fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value)
 /// The finest scale at which the positive buckets are few enough, and the index of the first of them.
 fn fit(distribution: &Distribution, unit: &Unit) -> (i32, i32) {
     let finest = i32::try_from(distribution.precision().power()).unwrap_or(0);
-    let mut positive = middles(distribution, unit).map(|(middle, _)| middle).filter(|middle| *middle > 0.0);
+    let mut positive =
+        middles(distribution, unit.decimals()).map(|(middle, _)| middle).filter(|middle| *middle > 0.0);
     let Some(lowest) = positive.next() else { return (finest, 0) };
     let highest = positive.last().unwrap_or(lowest);
     let fits = |scale: &i32| {
@@ -131,10 +142,10 @@ fn index(value: f64, scale: i32) -> i32 {
     (value.log2() * f64::exp2(scale.into())).ceil() as i32 - 1
 }
 
-/// The middle of each bucket in use, in ascending order and in `unit`, and its count.
+/// The middle of each bucket in use, in ascending order and in a unit that is `decimals` digits coarser, and its count.
 #[allow(clippy::cast_precision_loss, reason = "a bucket is wider than a float's error")]
-fn middles<'a>(distribution: &'a Distribution, unit: &Unit) -> impl Iterator<Item = (f64, u64)> + 'a {
-    let divisor = 10f64.powi(unit.decimals().into());
+fn middles(distribution: &Distribution, decimals: u8) -> impl Iterator<Item = (f64, u64)> + '_ {
+    let divisor = 10f64.powi(decimals.into());
     distribution.buckets().map(move |(low, high, count)| (low.midpoint(high) as f64 / divisor, count))
 }
 

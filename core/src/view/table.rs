@@ -167,7 +167,7 @@ impl Group {
     /// Prepares for what `rule` is going to ask.
     fn expect(&mut self, rule: &Rule) {
         let whole = matches!(rule.show, Show::Value | Show::Buckets(_));
-        let part = matches!(rule.show, Show::Mean | Show::Quantile(_) | Show::Max);
+        let part = matches!(rule.show, Show::Mean | Show::Quantile(_) | Show::Min | Show::Max);
         if whole || (part && rule.over == Span::Window) {
             self.window.get_or_insert_default();
         }
@@ -225,9 +225,11 @@ impl Scene<'_> {
         *value = match &rule.show {
             Show::Value => return self.fill_whole(group, rule, None, shape, value),
             Show::Buckets(bounds) => return self.fill_whole(group, rule, Some(bounds), shape, value),
-            Show::Rate => self.rate(group),
+            Show::Level(factor) => gauge(self.level(group).map(|level| level * factor)),
+            Show::Rate => self.rate(group, rule.over),
             Show::Mean => shown(recorded.and_then(Distribution::mean)),
             Show::Quantile(q) => shown(recorded.and_then(|recorded| recorded.quantile(*q))),
+            Show::Min => shown(recorded.and_then(Distribution::min)),
             Show::Max => shown(recorded.and_then(Distribution::max)),
             Show::Share(_, factor) => {
                 let of = output.of.map_or(0, |of| self.grown(&self.groups[of], rule.over));
@@ -275,19 +277,25 @@ impl Scene<'_> {
         group.members.iter().map(grown).fold(0, u64::wrapping_add)
     }
 
-    /// The sum of the gauges of a group; `None` when none is set.
+    /// The sum of the gauges and counters of a group; `None` when there is none, or none that is set.
+    #[allow(clippy::cast_precision_loss, reason = "a level is a float")]
     fn level(&self, group: &Group) -> Option<f64> {
         let level = |member: &usize| match self.now.read(&self.now.series()[*member]) {
             Reading::Gauge(value) => value,
-            _ => None,
+            Reading::Counter(total) => Some(total as f64),
+            Reading::Histogram(_) => None,
         };
         group.members.iter().filter_map(level).reduce(|sum, value| sum + value)
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a rate is a float")]
-    fn rate(&self, group: &Group) -> Value {
-        let seconds = self.window.elapsed_ns() as f64 / 1e9;
-        let grown = self.grown(group, Span::Window) as f64;
+    fn rate(&self, group: &Group, over: Span) -> Value {
+        let elapsed_ns = match over {
+            Span::Window => self.window.elapsed_ns(),
+            Span::Run => self.now.elapsed_ns(),
+        };
+        let seconds = elapsed_ns as f64 / 1e9;
+        let grown = self.grown(group, over) as f64;
         gauge((seconds > 0.0).then(|| grown / seconds))
     }
 }
@@ -298,156 +306,4 @@ fn share(part: u64, of: u64, factor: f64) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::{
-        Metric, Registry, Unit,
-        view::{Number, Rule, Select, Show, Span, Temporality, Value, View},
-    };
-    use std::sync::Arc;
-
-    fn requests(step: &str, outcome: &str) -> Metric {
-        Metric::new("requests").label("step", step).label("outcome", outcome)
-    }
-
-    /// Two windows of counting: 3 good and 1 bad request of step a, then 4 good ones of b.
-    fn scene() -> (Arc<crate::Snapshot>, Arc<crate::Snapshot>) {
-        let registry = Registry::new("test");
-        let mut shard = registry.shard();
-        let took = registry.histogram(Metric::new("took").label("step", "a").unit(Unit::Seconds));
-        let [a, bad, b] = [("a", "ok"), ("a", "bad"), ("b", "ok")]
-            .map(|(step, outcome)| registry.counter(requests(step, outcome)));
-        shard.add(a, 3);
-        shard.add(bad, 1);
-        shard.record(took, 2_500_000u64);
-        let earlier = registry.snapshot();
-        shard.add(b, 4);
-        (earlier, registry.snapshot())
-    }
-
-    fn shown(
-        view: &mut View,
-        now: &crate::Snapshot,
-        earlier: Option<&crate::Snapshot>,
-    ) -> Vec<(String, Value)> {
-        let frame = view.show(now, earlier);
-        let named = |point: &crate::view::Point| {
-            let labels: Vec<_> =
-                point.metric.labels.iter().map(|l| format!("{}={}", l.key, l.value.to_text())).collect();
-            (format!("{}{{{}}}", point.metric.name, labels.join(",")), point.value.clone())
-        };
-        frame.points.iter().map(named).collect()
-    }
-
-    fn counter(count: i64) -> Value {
-        Value::Counter(Number::Int(count))
-    }
-
-    #[test]
-    fn series_are_added_up_and_kept_apart_by_the_labels_asked_for() {
-        let (earlier, now) = scene();
-        let mut view = View::table([
-            Rule::new("all", "requests"),
-            Rule::new("per_step", "requests").by_as("step", "task"),
-        ]);
-        let expected = [("all{}", 8), ("per_step{task=a}", 4), ("per_step{task=b}", 4)];
-        assert_eq!(shown(&mut view, &now, None), expected.map(|(name, n)| (name.to_owned(), counter(n))));
-        let mut delta = view.clone().temporality(Temporality::Delta);
-        let expected = [("all{}", 4), ("per_step{task=a}", 0), ("per_step{task=b}", 4)];
-        assert_eq!(
-            shown(&mut delta, &now, Some(&earlier)),
-            expected.map(|(name, n)| (name.to_owned(), counter(n)))
-        );
-    }
-
-    #[test]
-    fn a_share_is_that_of_the_window_unless_the_run_is_asked_for() {
-        let (earlier, now) = scene();
-        let bad = Rule::new("bad", Select::of("requests").only("outcome", "bad"))
-            .show(Show::Share(Select::of("requests"), 1.0));
-        let mut view = View::table([bad.clone(), bad.over(Span::Run)]);
-        let shares: Vec<_> =
-            shown(&mut view, &now, Some(&earlier)).into_iter().map(|(_, value)| value).collect();
-        assert_eq!(shares, [0.0, 0.125].map(|share| Value::Gauge(Number::Float(share))));
-    }
-
-    #[test]
-    fn a_quantile_of_an_empty_window_is_absent_and_that_of_the_run_is_there() {
-        let (earlier, now) = scene();
-        let p50 = Rule::new("p50", "took").unit(Unit::Milliseconds).show(Show::Quantile(0.5));
-        let mut view = View::table([p50.clone(), p50.over(Span::Run)]);
-        let first = Value::Gauge(Number::Decimal { digits: 2_500_000, decimals: 6 });
-        let values: Vec<_> =
-            shown(&mut view, &now, Some(&earlier)).into_iter().map(|(_, value)| value).collect();
-        assert_eq!(values, [Value::Absent, first]);
-    }
-
-    #[test]
-    fn what_is_not_kept_apart_is_there_before_anything_is_counted() {
-        let registry = Registry::new("test");
-        let mut view = View::table([
-            Rule::new("rate", "requests").show(Show::Rate),
-            Rule::new("per_step", "requests").by("step"),
-        ]);
-        let frame = view.show(&registry.snapshot(), None);
-        assert_eq!(frame.points.len(), 1);
-        assert_eq!(frame.points[0].value, Value::Gauge(Number::Float(0.0)));
-    }
-
-    #[test]
-    fn points_stay_where_they_are_when_series_come() {
-        let registry = Registry::new("test");
-        let mut view = View::table([
-            Rule::new("per_step", "requests").by("step"),
-            Rule::new("all", "requests"),
-            Rule::new("bad", Select::of("requests").only("outcome", "bad"))
-                .by("step")
-                .show(Show::Share("requests".into(), 1.0)),
-        ]);
-        let mut before: Vec<(String, Value)> = Vec::new();
-        for (step, outcome) in [("a", "ok"), ("b", "bad"), ("a", "bad"), ("c", "ok")] {
-            registry.shard().add(registry.counter(requests(step, outcome)), 1);
-            let after = shown(&mut view, &registry.snapshot(), None);
-            let stayed = before.iter().zip(&after).all(|((old, _), (new, _))| old == new);
-            assert!(stayed && after.len() >= before.len(), "{after:?} after {before:?}");
-            before = after;
-        }
-        let names: Vec<_> = before.iter().map(|(name, _)| name.as_str()).collect();
-        let a = ["per_step{step=a}", "bad{step=a}"];
-        let b = ["per_step{step=b}", "bad{step=b}"];
-        let c = ["per_step{step=c}", "bad{step=c}"];
-        assert_eq!(names, [&["all{}"][..], &a, &b, &c].concat());
-    }
-
-    #[test]
-    fn a_series_that_several_rules_name_is_added_up_once() {
-        let (_, now) = scene();
-        let p99 = Rule::new("p99", "took").by("step").unit(Unit::Seconds).show(Show::Quantile(0.99));
-        let all = Rule::new("all", "requests");
-        let share = Rule::new("share", "requests").show(Show::Share("requests".into(), 100.0));
-        let mut view = View::table([
-            all.clone(),
-            share,
-            all,
-            p99.clone(),
-            p99.show(Show::Value),
-            Rule::new("none", "x"),
-        ]);
-        let values: Vec<_> = shown(&mut view, &now, None).into_iter().map(|(_, value)| value).collect();
-        let [all, share, again, none, p99, whole] = &values[..] else { panic!("six points: {values:?}") };
-        assert_eq!((all, again, none), (&counter(8), &counter(8), &Value::Absent));
-        assert_eq!(*share, Value::Gauge(Number::Float(100.0)));
-        assert_eq!(*p99, Value::Gauge(Number::Decimal { digits: 2_500_000, decimals: 9 }));
-        let Value::ExponentialHistogram(whole) = whole else { panic!("another shape: {whole:?}") };
-        assert_eq!(whole.count(), 1);
-    }
-
-    #[test]
-    fn a_rate_divides_by_the_measured_window() {
-        let (earlier, now) = scene();
-        let mut view = View::table([Rule::new("rate", "requests").show(Show::Rate)]);
-        let rate = shown(&mut view, &now, Some(&earlier)).remove(0).1;
-        let Value::Gauge(Number::Float(rate)) = rate else { panic!("not a rate: {rate:?}") };
-        let ns = u32::try_from(now.elapsed_ns() - earlier.elapsed_ns()).unwrap();
-        assert!((rate * f64::from(ns) / 1e9 - 4.0).abs() < 1e-6, "{rate} over {ns} ns");
-    }
-}
+mod tests;

@@ -43,6 +43,11 @@ impl Datagrams {
         Datagrams { limit_bytes, bytes: Vec::new(), cuts: Vec::new() }
     }
 
+    /// The most bytes of a datagram.
+    pub fn limit_bytes(&self) -> usize {
+        self.limit_bytes
+    }
+
     /// Adds what `write` appends, a line or several that belong together, line feeds included. Returns whether it fits
     /// into a datagram; if not, it is taken back.
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {

@@ -1,10 +1,14 @@
 //! Bytes, and the sockets they leave by.
 //!
-//! [`text`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread. [`net`] is the edge:
-//! it owns the sockets, reads the clock and holds every exchange to one deadline. Whatever comes from a peer
-//! is bounded here and may be malicious.
+//! [`text`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread. [`lines`] writes
+//! to what it is given. [`net`] and [`post`] are the edge: they own the sockets, read the clock and hold every exchange
+//! to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
 pub mod datagram;
+#[cfg(feature = "gzip")]
+pub mod gzip;
 pub mod http;
+pub mod lines;
 pub mod net;
+pub mod post;
 pub mod text;

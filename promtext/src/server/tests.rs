@@ -5,20 +5,24 @@ use std::{
 };
 
 use super::*;
-use crate::connection::Page;
+use crate::{
+    accept::{Coding, Exposition},
+    desk::Visit,
+    page::Page,
+};
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
-const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: 4\r\n\r\nm 1\n";
+const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nVary: Accept, Accept-Encoding\r\nContent-Length: 4\r\n\r\nm 1\n";
 
 /// Always the same page, and a count of how often it was taken.
 struct Same(Arc<Page>, Arc<AtomicUsize>);
 
 impl Pages for Same {
-    fn newest(&mut self) -> Arc<Page> {
+    fn newest(&mut self, _: Exposition, _: Coding) -> Arc<Page> {
         Arc::clone(&self.0)
     }
 
-    fn taken(&mut self, _: &Page) {
+    fn taken(&mut self, _: &Page, _: &mut Visit) {
         self.1.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -114,6 +118,8 @@ fn what_is_no_request_is_refused_and_closed() {
         (GET.replace("Host: h", "Host: h\r\nContent-Length: 5") + "abcde", 400),
         (GET.replace("Host: h", "Host: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 5"), 400),
         ("a".repeat(20_000), 431),
+        (GET.replace("\r\n\r\n", "\n\n"), 400),
+        (GET.replace("h\r\n\r\n", "h\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"), 400),
     ] {
         let mut client = connect(&server);
         client.write_all(request.as_bytes()).unwrap();

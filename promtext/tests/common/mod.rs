@@ -8,7 +8,18 @@ use barewire::{
     Metric,
     view::{Explicit, Frame, Number, Point, Value},
 };
-use barewire_promtext::{Encoded, Encoder, Format};
+use barewire_promtext::{Encoded, Encoder, Escaping, Format};
+
+pub(crate) const FORMATS: [Format; 2] = [Format::Text004, Format::OpenMetrics];
+pub(crate) const SCHEMES: [Escaping; 4] =
+    [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
+
+/// An encoder for each format under each escaping.
+pub(crate) fn encoders() -> impl Iterator<Item = (Format, Escaping, Encoder)> {
+    FORMATS.into_iter().flat_map(|format| {
+        SCHEMES.map(|escaping| (format, escaping, Encoder::new(format).escaping(escaping)))
+    })
+}
 
 pub(crate) fn point(metric: Metric, value: Value) -> Point {
     Point { metric: metric.into(), value }

@@ -8,7 +8,10 @@ use super::{
     DEFAULT_TIMEOUT, Defaults, Plan, PlanError, Stage, Step, ThinkTime, Workload,
     workload::{self, Load},
 };
-use crate::pace::{Curve, RATE_SCALE};
+use crate::{
+    pace::{Curve, RATE_SCALE},
+    trace::TRACEPARENT,
+};
 
 const MAX_CONNECTIONS: u32 = 1_000_000;
 const MAX_THREADS: u32 = 1_024;
@@ -226,14 +229,20 @@ fn check_step(step: &Step, path: &str, target: &Url, otherwise: ThinkTime) -> Re
         (step.body.is_some() || matches!(method, "POST" | "PUT" | "PATCH")).then_some(body.len() as u64);
     let mut bytes = Vec::new();
     push_request_head(&mut bytes, method, url.target(), url.authority(), &headers, length);
+    // Before the empty line.
+    let trace_at = bytes.len() - 2;
+    let is_traced = headers.iter().any(|header| header.name().eq_ignore_ascii_case(TRACEPARENT));
     bytes.extend_from_slice(body.as_bytes());
     let think = step.think_time.unwrap_or(otherwise);
     let path_only = url.target().split('?').next().unwrap_or_default();
+    let name = step.name.clone().unwrap_or_else(|| format!("{method} {path_only}"));
     Ok(workload::Step {
-        name: step.name.clone().unwrap_or_else(|| format!("{method} {path_only}")),
+        name,
         method: method.to_owned(),
         bytes: bytes.into(),
         body_len: body.len() as u64,
+        trace_at: (!is_traced).then_some(trace_at),
+        url,
         expect_status: step.expect_status.clone().into(),
         think_ns: (nanos(think.min), nanos(think.max)),
     })

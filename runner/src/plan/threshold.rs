@@ -76,6 +76,11 @@ impl Threshold {
         self.limit
     }
 
+    /// What its limit and its values are in: `ms`, `%` or `req/s`.
+    pub fn unit(&self) -> &'static str {
+        self.figure.entry().1
+    }
+
     /// Whether it holds of `figures`.
     ///
     /// Latencies are response times where the run has them, so that a target that stalls cannot hide it by
@@ -231,6 +236,7 @@ mod tests {
             let Verdict { value, ok } = text.parse::<Threshold>().unwrap().verdict(&figures);
             (value.map(|value| (value * 10.0).round() / 10.0), ok)
         };
+        assert_eq!("throughput > 1".parse::<Threshold>().unwrap().unit(), "req/s");
         assert_eq!(verdict("avg < 2.5"), (Some(2.5), false));
         assert_eq!(verdict("avg <= 2.5"), (Some(2.5), true));
         assert_eq!(verdict("p50 < 2.1"), (Some(2.0), true));

@@ -40,6 +40,9 @@ pub(crate) struct Step {
     /// Head and body as they are sent.
     pub(crate) bytes: Box<[u8]>,
     pub(crate) body_len: u64,
+    /// Where in `bytes` one more header goes; nowhere where the plan has a `traceparent` of its own.
+    pub(crate) trace_at: Option<usize>,
+    pub(crate) url: Url,
     /// Sorted; any of 200 to 399 when empty.
     pub(crate) expect_status: Box<[u16]>,
     pub(crate) think_ns: (u64, u64),

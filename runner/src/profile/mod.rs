@@ -3,6 +3,11 @@
 //! A profile is a table. It changes what a backend sees of a run, and nothing of what is counted.
 
 mod barewire;
+mod loaddensity;
+mod loadpilot;
+pub(crate) mod locust_telemetry;
+#[cfg(test)]
+mod scene;
 mod tigrister;
 
 use std::{fmt, str::FromStr};
@@ -18,7 +23,10 @@ use crate::plan::Workload;
 ///
 /// assert_eq!("tigrister".parse::<Profile>()?, Profile::Tigrister);
 /// let unknown = "k6".parse::<Profile>().unwrap_err();
-/// assert_eq!(unknown, "unknown profile 'k6': the profiles are barewire, tigrister");
+/// assert_eq!(
+///     unknown,
+///     "unknown profile 'k6': the profiles are barewire, tigrister, loaddensity, loadpilot, locust-telemetry"
+/// );
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,6 +36,12 @@ pub enum Profile {
     Barewire,
     /// The gauges, sums and resource that Tigrister's runner streams, with a family a step.
     Tigrister,
+    /// LoadDensity's counters and histograms, and each request by itself on DogStatsD and InfluxDB.
+    LoadDensity,
+    /// The gauges and counters of LoadPilot's page, with a family a task.
+    LoadPilot,
+    /// The histograms, events and usage that Locust Telemetry's OpenTelemetry recorder has.
+    LocustTelemetry,
 }
 
 /// The wire on which a vocabulary is shown: names and shapes may differ.
@@ -45,13 +59,22 @@ pub enum Wire {
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Profile; 2] = [Profile::Barewire, Profile::Tigrister];
+    pub const ALL: [Profile; 5] = [
+        Profile::Barewire,
+        Profile::Tigrister,
+        Profile::LoadDensity,
+        Profile::LoadPilot,
+        Profile::LocustTelemetry,
+    ];
 
     /// As `--profile` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Barewire => "barewire",
             Profile::Tigrister => "tigrister",
+            Profile::LoadDensity => "loaddensity",
+            Profile::LoadPilot => "loadpilot",
+            Profile::LocustTelemetry => "locust-telemetry",
         }
     }
 
@@ -60,6 +83,9 @@ impl Profile {
         let view = match self {
             Profile::Barewire => barewire::view(),
             Profile::Tigrister => tigrister::view(workload),
+            Profile::LoadDensity => loaddensity::view(wire),
+            Profile::LoadPilot => loadpilot::view(workload),
+            Profile::LocustTelemetry => locust_telemetry::view(wire),
         };
         match wire {
             Wire::Otlp => view,
@@ -71,8 +97,9 @@ impl Profile {
 
     /// How `wire` tells of each request under this vocabulary; `None` where it does not.
     pub fn samples(self, wire: Wire) -> Option<SampleRule> {
-        match (self, wire) {
-            (Profile::Barewire | Profile::Tigrister, _) => None,
+        match self {
+            Profile::LoadDensity => loaddensity::samples(wire),
+            _ => None,
         }
     }
 }

@@ -107,7 +107,8 @@ mod tests {
         let plan = Plan { name: Some("shop".to_owned()), users: Some(1), ..Plan::get("http://127.0.0.1:1/") };
         let workload = plan.check().unwrap();
         let registry = Registry::new("test");
-        let mut meters = crate::meter::Meters::new(&registry, &workload);
+        let mut meters =
+            crate::meter::Meters::new(&registry, &workload, crate::Sampling::default().shown(0, 1));
         meters.gauges(1, 1);
         meters.finished(0, &crate::meter::Exchange::sample());
         let mut view = view(&workload);

@@ -2,4 +2,5 @@
 
 mod accounts;
 mod failures;
+mod samples;
 mod support;

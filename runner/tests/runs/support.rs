@@ -62,14 +62,19 @@ pub(crate) fn answering(response: &'static [u8], cut: usize, closes: bool) -> So
 
 /// Reads a request without a body; whether there was one.
 pub(crate) fn read_head(stream: &mut TcpStream) -> bool {
+    read_request_head(stream).is_some()
+}
+
+/// The same; what it says.
+pub(crate) fn read_request_head(stream: &mut TcpStream) -> Option<String> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         if !matches!(stream.read(&mut byte), Ok(1)) {
-            return false;
+            return None;
         }
         head.push(byte[0]);
     }
-    true
+    String::from_utf8(head).ok()
 }
 
 /// The failures of a run, as `class:count`.

@@ -9,6 +9,8 @@ pub enum HttpError {
     StartLine,
     /// A header line is malformed: a bad name or value, a blank before the colon, a folded line.
     HeaderLine,
+    /// A line of a request's head that ends in LF alone.
+    LineEnd,
     /// More than [`MAX_HEADERS`](super::MAX_HEADERS) header fields.
     TooManyHeaders,
     /// The head does not end within its limit.
@@ -44,6 +46,7 @@ impl fmt::Display for HttpError {
         f.write_str(match self {
             HttpError::StartLine => "the first line is not one of http/1.1",
             HttpError::HeaderLine => "malformed header line",
+            HttpError::LineEnd => "a line ends without a carriage return",
             HttpError::TooManyHeaders => "too many headers",
             HttpError::HeadTooLong => "the head is too long",
             HttpError::Host => "host header missing or repeated",

@@ -113,7 +113,12 @@ impl<'b> Fields<'b> {
 
     /// The value of the first field of that name, without blanks around it.
     pub(super) fn value(&self, name: &str) -> Option<&'b [u8]> {
-        self.0.split(|&byte| byte == b'\n').skip(1).find_map(|line| {
+        self.values(name).next()
+    }
+
+    /// The values of all fields of that name, in their order.
+    pub(super) fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'b, 'n> {
+        self.0.split(|&byte| byte == b'\n').skip(1).filter_map(move |line| {
             let value = line.get(name.len()..)?.strip_prefix(b":")?;
             line[..name.len()].eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
         })
@@ -176,6 +181,7 @@ mod tests {
         assert_eq!(fields.value("empty"), Some(b"".as_slice()));
         assert_eq!(fields.value("long"), None);
         assert_eq!(fields.value("http/1.1 200 a"), None);
+        assert_eq!(fields.values("a").collect::<Vec<_>>(), [b"1", b"3"]);
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl<'b> RequestHead<'b> {
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
         self.fields.value(name)
     }
+
+    /// The values of all fields of that name, as a list may come in several (RFC 9110, section 5.3).
+    pub fn headers<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'b, 'n> {
+        self.fields.values(name)
+    }
 }
 
 /// Heads up to 8 KiB.
@@ -105,6 +110,7 @@ fn parse_head(input: &[u8]) -> Result<Parsed<'_>, HttpError> {
     let mut parsed = httparse::Request::new(&mut []);
     let status = ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, head, &mut slots)?;
     let Status::Complete(len) = status else { return Ok(None) };
+    check_line_ends(&head[..len])?;
     let (Some(method), Some(target), Some(minor_version)) = (parsed.method, parsed.path, parsed.version)
     else {
         return Err(HttpError::StartLine);
@@ -129,6 +135,13 @@ fn blank_line_len(input: &[u8]) -> Result<usize, HttpError> {
         [b'\r', _, ..] | [b'\n', ..] => Err(HttpError::StartLine),
         _ => Ok(input.len() - head.len()),
     }
+}
+
+/// A server may take a bare LF for the end of a line, and another one before it may not (RFC 9112, section 2.2): what is
+/// a field to the one is a request to the other.
+fn check_line_ends(head: &[u8]) -> Result<(), HttpError> {
+    let bare = |at: usize| head[at] == b'\n' && !head[..at].ends_with(b"\r");
+    if (0..head.len()).any(bare) { Err(HttpError::LineEnd) } else { Ok(()) }
 }
 
 /// RFC 9112, section 3.2.
@@ -214,6 +227,10 @@ mod tests {
             (HttpError::HeaderLine, with("A: b\r\n\tfolded")),
             (HttpError::HeaderLine, with("A: b\rContent-Length: 5")),
             (HttpError::HeaderLine, with("A\0: b")),
+            (HttpError::LineEnd, "GET / HTTP/1.1\nHost: h\n\n".to_owned()),
+            (HttpError::LineEnd, "GET / HTTP/1.1\r\nHost: h\r\n\n".to_owned()),
+            (HttpError::LineEnd, "GET / HTTP/1.1\r\nHost: h\n\r\n".to_owned()),
+            (HttpError::LineEnd, with("A: b\nContent-Length: 5")),
             (HttpError::Host, "GET / HTTP/1.1\r\n\r\n".to_owned()),
             (HttpError::Host, with("Host: h")),
             (HttpError::StartLine, "GET / HTTP/1.1 \r\n\r\n".to_owned()),

@@ -205,6 +205,8 @@ pub enum UrlError {
     Scheme,
     /// `user:password@` before the host.
     Credentials,
+    /// `user:password@` before the host of a URL that may have it, but not as it is.
+    BadCredentials,
     /// No host, or one that is neither a name nor an address.
     Host,
     /// Not within 1 to 65535.
@@ -225,6 +227,10 @@ impl fmt::Display for UrlError {
             UrlError::Credentials => f.write_str(
                 "the url has credentials in it, which would end up in logs: \
                  take them out and use a header or an option for credentials",
+            ),
+            UrlError::BadCredentials => f.write_str(
+                "the url's credentials cannot be sent: write USER:PASSWORD, specials percent-encoded, \
+                 without a colon in the user and without control characters",
             ),
             UrlError::Host => f.write_str(
                 "the url has no valid host: write a name, an ipv4 address or an ipv6 address in brackets",

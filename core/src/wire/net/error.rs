@@ -33,7 +33,9 @@ pub enum NetErrorKind {
     Protocol(HttpError),
     /// The body of the response is beyond [`MAX_BODY_BYTES`](super::MAX_BODY_BYTES).
     TooLarge,
-    /// The URL asks for TLS.
+    /// TLS could not be agreed on with the peer, or broke.
+    Tls(Arc<io::Error>),
+    /// The URL asks for TLS, and the feature `tls` is off.
     Https,
 }
 
@@ -44,6 +46,8 @@ pub enum Stage {
     Resolve,
     /// Connecting to one of them.
     Connect,
+    /// Agreeing on TLS.
+    Handshake,
     /// Sending the request.
     Write,
     /// Reading the response.
@@ -53,11 +57,16 @@ pub enum Stage {
 impl NetErrorKind {
     /// What an error of the socket means in that stage.
     pub(super) fn of(error: io::Error, stage: Stage) -> Self {
+        #[cfg(feature = "tls")]
+        if super::tls::is_broken(&error) {
+            return Self::Tls(Arc::new(error));
+        }
         match (error.kind(), stage) {
             // A socket's time-out is the former on Unix and the latter elsewhere.
             (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, during) => Self::TimedOut { during },
             (_, Stage::Resolve) => Self::Resolve(Arc::new(error)),
             (_, Stage::Connect) => Self::Connect(Arc::new(error)),
+            (_, Stage::Handshake) => Self::Tls(Arc::new(error)),
             (_, Stage::Write) => Self::Write(Arc::new(error)),
             (_, Stage::Read) => Self::Read(Arc::new(error)),
         }
@@ -80,7 +89,10 @@ impl fmt::Display for NetErrorKind {
             Self::Read(error) => write!(f, "cannot read the response: {error}"),
             Self::Protocol(error) => write!(f, "bad response: {error}"),
             Self::TooLarge => write!(f, "the response is larger than {} bytes", super::MAX_BODY_BYTES),
-            Self::Https => f.write_str("https is not supported yet: use http"),
+            Self::Tls(error) => write!(f, "cannot speak tls: {error}"),
+            Self::Https => {
+                f.write_str("https needs the feature 'tls', which is off: turn it on, or use http")
+            }
         }
     }
 }
@@ -90,6 +102,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Stage::Resolve => "resolving the name",
             Stage::Connect => "connecting",
+            Stage::Handshake => "agreeing on tls",
             Stage::Write => "sending the request",
             Stage::Read => "waiting for the response",
         })
@@ -102,7 +115,8 @@ impl Error for NetError {
             NetErrorKind::Resolve(error)
             | NetErrorKind::Connect(error)
             | NetErrorKind::Write(error)
-            | NetErrorKind::Read(error) => Some(error),
+            | NetErrorKind::Read(error)
+            | NetErrorKind::Tls(error) => Some(error),
             NetErrorKind::Protocol(error) => Some(error),
             NetErrorKind::TimedOut { .. } | NetErrorKind::TooLarge | NetErrorKind::Https => None,
         }
@@ -121,17 +135,19 @@ mod tests {
         let cases = [
             (timed_out(Stage::Resolve), "h:1: timed out while resolving the name"),
             (timed_out(Stage::Connect), "h:1: timed out while connecting"),
+            (timed_out(Stage::Handshake), "h:1: timed out while agreeing on tls"),
             (timed_out(Stage::Write), "h:1: timed out while sending the request"),
             (timed_out(Stage::Read), "h:1: timed out while waiting for the response"),
             (NetErrorKind::of(refused(), Stage::Resolve), "h:1: cannot resolve the name: refused"),
             (NetErrorKind::of(refused(), Stage::Connect), "h:1: cannot connect: refused"),
+            (NetErrorKind::of(refused(), Stage::Handshake), "h:1: cannot speak tls: refused"),
             (NetErrorKind::of(refused(), Stage::Write), "h:1: cannot send the request: refused"),
             (NetErrorKind::of(refused(), Stage::Read), "h:1: cannot read the response: refused"),
             (NetErrorKind::of(io::ErrorKind::WouldBlock.into(), Stage::Read), "h:1: timed out while waiting for the response"),
             (NetErrorKind::of(io::ErrorKind::TimedOut.into(), Stage::Connect), "h:1: timed out while connecting"),
             (NetErrorKind::Protocol(HttpError::ChunkSize), "h:1: bad response: malformed chunk size"),
             (NetErrorKind::TooLarge, "h:1: the response is larger than 4194304 bytes"),
-            (NetErrorKind::Https, "h:1: https is not supported yet: use http"),
+            (NetErrorKind::Https, "h:1: https needs the feature 'tls', which is off: turn it on, or use http"),
         ];
         for (kind, text) in cases {
             assert_eq!(NetError { peer: "h:1".into(), kind }.to_string(), text);

@@ -1,9 +1,11 @@
-//! A blocking HTTP client whose exchanges end at a deadline, whatever the network does.
+//! A blocking HTTP client whose exchanges end at a deadline, whatever the network does, and a socket for datagrams that
+//! waits for nobody.
 //!
 //! One client speaks to one URL over one connection at a time, which it keeps. It follows no redirect, knows
 //! no proxy and decodes no content coding. It waits for nothing beyond the deadline: not for a resolver, not
 //! for a peer that takes or gives one byte a second.
 
+mod datagram;
 mod error;
 mod input;
 mod resolve;
@@ -11,6 +13,8 @@ mod retry_after;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{
     fmt,
@@ -19,7 +23,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+#[cfg(unix)]
+pub use self::datagram::check_unix_path;
+#[cfg(feature = "tls")]
+use self::tls::Secure;
+#[cfg(feature = "tls")]
+pub use self::tls::Tls;
 pub use self::{
+    datagram::{DatagramSocket, Fate},
     error::{NetError, NetErrorKind, Stage},
     retry_after::MAX_RETRY_AFTER,
 };
@@ -51,6 +62,9 @@ pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 pub struct Client {
     peer: Arc<str>,
     resolver: Resolver,
+    /// How TLS is spoken, if the URL asks for it.
+    #[cfg(feature = "tls")]
+    secure: Option<Secure>,
     /// Kept from the exchange before, if it can carry another.
     stream: Option<Stream>,
     input: Input,
@@ -81,27 +95,53 @@ pub struct Response<'c> {
 impl Client {
     /// A client for the host of `url`. Nothing is resolved or connected before the first exchange.
     ///
+    /// With the feature `tls` it speaks `https` too, and trusts whom the system trusts unless it is told otherwise.
+    ///
     /// # Errors
-    /// [`NetErrorKind::Https`]: TLS is yet to come.
+    /// [`NetErrorKind::Https`] without that feature, and [`NetErrorKind::Tls`] for a host of which there can be no
+    /// certificate.
     pub fn new(url: &Url) -> Result<Self, NetError> {
         let (host, port) = (url.host(), url.port());
         let peer =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }.into();
-        match url.scheme() {
-            Scheme::Https => Err(NetError { peer, kind: NetErrorKind::Https }),
-            Scheme::Http => Ok(Self {
-                peer,
-                resolver: Resolver::new(host, port),
-                stream: None,
-                input: Input::default(),
-                body: Vec::new(),
-            }),
+        #[cfg(not(feature = "tls"))]
+        if url.scheme() == Scheme::Https {
+            return Err(NetError { peer, kind: NetErrorKind::Https });
+        }
+        Ok(Self {
+            #[cfg(feature = "tls")]
+            secure: match url.scheme() {
+                Scheme::Http => None,
+                Scheme::Https => match Secure::new(host) {
+                    Ok(secure) => Some(secure),
+                    Err(kind) => return Err(NetError { peer, kind }),
+                },
+            },
+            peer,
+            resolver: Resolver::new(host, port),
+            stream: None,
+            input: Input::default(),
+            body: Vec::new(),
+        })
+    }
+
+    /// Speaks TLS in this way. It has no meaning for a URL of `http`.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&mut self, tls: &Tls) {
+        if let Some(secure) = &mut self.secure {
+            secure.set(tls);
+            self.stream = None;
         }
     }
 
     /// `host:port` of the peer, as errors name it.
     pub fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// The body of the last response, until the next exchange.
+    pub(in crate::wire) fn last_body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Sends a request, a whole head and the body it announces, and reads the response, before `deadline`.
@@ -131,15 +171,23 @@ impl Client {
         on_stale: OnStale,
         deadline: Instant,
     ) -> Result<Answer, NetErrorKind> {
-        if let Some(kept) = self.stream.take().filter(Stream::is_quiet) {
+        if let Some(kept) = self.stream.take().and_then(|mut kept| kept.is_quiet().then_some(kept)) {
             match self.exchange(kept, head, body, deadline) {
                 Err(Failure { is_stale: true, .. }) if on_stale == OnStale::Retry => {}
                 done => return done.map_err(|failure| failure.kind),
             }
         }
-        let addresses = self.resolver.resolve(deadline)?;
-        let stream = Stream::connect(&addresses, deadline)?;
+        let stream = self.connect(deadline)?;
         self.exchange(stream, head, body, deadline).map_err(|failure| failure.kind)
+    }
+
+    fn connect(&mut self, deadline: Instant) -> Result<Stream, NetErrorKind> {
+        let addresses = self.resolver.resolve(deadline)?;
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            return Stream::connect_tls(&addresses, secure, deadline);
+        }
+        Stream::connect(&addresses, deadline)
     }
 
     /// One request and its response over `stream`, which is kept if it can carry another.
@@ -270,9 +318,15 @@ impl From<HttpError> for Failure {
     }
 }
 
-/// Whether the peer has closed the connection.
+/// Whether the peer has closed the connection; the last is how it ends a session of TLS without a word.
 fn is_closed(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+    matches!(
+        kind,
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::UnexpectedEof
+    )
 }
 
 fn silent_close() -> io::Error {

@@ -1,5 +1,4 @@
-//! A connection whose every operation ends at a deadline. TLS will be another kind of stream behind the same
-//! methods.
+//! A connection whose every operation ends at a deadline, in the clear or in TLS.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},
@@ -8,66 +7,141 @@ use std::{
 };
 
 use super::error::{NetErrorKind, Stage};
+#[cfg(feature = "tls")]
+use super::tls::{Secure, Session};
 
-/// A connection in the clear.
-#[derive(Debug)]
-pub(super) struct Stream(TcpStream);
+/// A connection to the peer.
+pub(super) enum Stream {
+    Clear(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<Session>),
+}
 
 impl Stream {
     /// Connects to the first of `addresses` that answers. Each gets an equal share of what is left of the time,
     /// so that one that swallows packets does not cost the others their turn.
     pub(super) fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<Self, NetErrorKind> {
-        let mut error = NetErrorKind::TimedOut { during: Stage::Connect };
-        for (turns, address) in (1..=addresses.len()).rev().zip(addresses) {
-            let share = rest(deadline).map(|rest| rest / u32::try_from(turns).unwrap_or(u32::MAX));
-            match share.and_then(|share| Self::open(*address, share)) {
-                Ok(stream) => return Ok(stream),
-                Err(failed) => error = NetErrorKind::of(failed, Stage::Connect),
-            }
-        }
-        Err(error)
+        connect(addresses, deadline).map(Stream::Clear)
+    }
+
+    /// As [`Stream::connect`], and then shakes hands.
+    #[cfg(feature = "tls")]
+    pub(super) fn connect_tls(
+        addresses: &[SocketAddr],
+        secure: &mut Secure,
+        deadline: Instant,
+    ) -> Result<Self, NetErrorKind> {
+        let session = secure.open(connect(addresses, deadline)?, deadline)?;
+        Ok(Stream::Tls(Box::new(session)))
     }
 
     /// Sends `head` and `body`, in one segment where they fit.
     pub(super) fn write_all(&mut self, head: &[u8], body: &[u8], deadline: Instant) -> io::Result<()> {
-        let mut slices = [IoSlice::new(head), IoSlice::new(body)];
-        let mut left = &mut slices[..];
-        IoSlice::advance_slices(&mut left, 0);
-        while !left.is_empty() {
-            self.0.set_write_timeout(Some(rest(deadline)?))?;
-            match self.0.write_vectored(left) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut left, written),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        match self {
+            Stream::Clear(socket) => write_all(&mut Timed::new(socket, deadline), head, body),
+            #[cfg(feature = "tls")]
+            Stream::Tls(session) => session.write_all(head, body, deadline),
         }
-        Ok(())
     }
 
     /// Reads what there is, and waits for it if there is nothing; 0 at the end of the stream.
     pub(super) fn read(&mut self, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        match self {
+            Stream::Clear(socket) => Timed::new(socket, deadline).read(into),
+            #[cfg(feature = "tls")]
+            Stream::Tls(session) => session.read(into, deadline),
+        }
+    }
+
+    /// Whether the peer has neither closed nor sent anything since its last response.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        match self {
+            Stream::Clear(socket) => is_quiet(socket),
+            #[cfg(feature = "tls")]
+            Stream::Tls(session) => session.is_quiet(),
+        }
+    }
+}
+
+fn write_all(socket: &mut Timed<'_>, head: &[u8], body: &[u8]) -> io::Result<()> {
+    let mut slices = [IoSlice::new(head), IoSlice::new(body)];
+    let mut left = &mut slices[..];
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match socket.write_vectored(left)? {
+            0 => return Err(ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut left, written),
+        }
+    }
+    Ok(())
+}
+
+fn is_quiet(socket: &TcpStream) -> bool {
+    let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
+    let quiet = matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock);
+    socket.set_nonblocking(false).is_ok() && quiet
+}
+
+fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, NetErrorKind> {
+    let mut error = NetErrorKind::TimedOut { during: Stage::Connect };
+    for (turns, address) in (1..=addresses.len()).rev().zip(addresses) {
+        let share = rest(deadline).map(|rest| rest / u32::try_from(turns).unwrap_or(u32::MAX));
+        match share.and_then(|share| open(*address, share)) {
+            Ok(socket) => return Ok(socket),
+            Err(failed) => error = NetErrorKind::of(failed, Stage::Connect),
+        }
+    }
+    Err(error)
+}
+
+fn open(address: SocketAddr, share: Duration) -> io::Result<TcpStream> {
+    // `connect_timeout` refuses zero.
+    let socket = TcpStream::connect_timeout(&address, share.max(Duration::from_nanos(1)))?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
+/// A socket whose operations end at one deadline, and that no signal interrupts.
+pub(super) struct Timed<'s> {
+    socket: &'s TcpStream,
+    deadline: Instant,
+}
+
+impl<'s> Timed<'s> {
+    pub(super) fn new(socket: &'s TcpStream, deadline: Instant) -> Self {
+        Timed { socket, deadline }
+    }
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.0.set_read_timeout(Some(rest(deadline)?))?;
-            match self.0.read(into) {
+            self.socket.set_read_timeout(Some(rest(self.deadline)?))?;
+            match self.socket.read(into) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(from)])
+    }
+
+    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            self.socket.set_write_timeout(Some(rest(self.deadline)?))?;
+            match self.socket.write_vectored(from) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 done => return done,
             }
         }
     }
 
-    /// Whether the peer has neither closed nor sent anything since its last response.
-    pub(super) fn is_quiet(&self) -> bool {
-        let peeked = self.0.set_nonblocking(true).and_then(|()| self.0.peek(&mut [0]));
-        let quiet = matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        self.0.set_nonblocking(false).is_ok() && quiet
-    }
-
-    fn open(address: SocketAddr, share: Duration) -> io::Result<Self> {
-        // `connect_timeout` refuses zero.
-        let stream = TcpStream::connect_timeout(&address, share.max(Duration::from_nanos(1)))?;
-        stream.set_nodelay(true)?;
-        Ok(Self(stream))
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -3,10 +3,12 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use barewire::{
-    Label, LabelValue, Metric,
+    Label, Metric,
     view::{Frame, Point, Scope, Value},
-    wire::text::{push_f64, push_i64, push_json_string},
+    wire::text::{push_f64, push_json_string},
 };
+
+use crate::encode::envelope::{METRICS, is_named, push_head, push_labels, push_separated, push_text};
 
 /// The rendered parts of one frame.
 #[derive(Debug, Default)]
@@ -111,7 +113,7 @@ impl Template {
         self.resource = Arc::clone(&frame.resource);
         self.scope.clone_from(&frame.scope);
         self.head.clear();
-        push_head(frame, &mut self.head);
+        push_head(&METRICS, &frame.resource, frame.scope.as_ref(), &mut self.head);
     }
 
     fn knows(&self, points: &[Point]) -> bool {
@@ -137,7 +139,7 @@ impl Template {
         }
         *shape = Shape::of(&point.value);
         self.undecided -= 1;
-        if !is_named(metric) || !shape.is_valid() {
+        if !has_names(metric) || !shape.is_valid() {
             return;
         }
         *attributes = push_range(text, |text| push_attributes(&metric.labels, text));
@@ -228,25 +230,8 @@ impl Shape {
 }
 
 /// Whether anybody could ask a backend for it: some refuse the whole batch for one nameless metric or label.
-fn is_named(metric: &Metric) -> bool {
-    !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty())
-}
-
-fn push_head(frame: &Frame, out: &mut Vec<u8>) {
-    out.push(b'{');
-    if frame.resource.iter().any(|label| !label.key.is_empty()) {
-        out.extend_from_slice(br#""resource":{"attributes":["#);
-        push_labels(&frame.resource, out);
-        out.extend_from_slice(b"]},");
-    }
-    out.extend_from_slice(br#""scopeMetrics":[{"#);
-    if let Some(scope) = &frame.scope {
-        out.extend_from_slice(br#""scope":{"name":"#);
-        push_json_string(out, &scope.name);
-        push_text(br#","version":"#, &scope.version, out);
-        out.extend_from_slice(b"},");
-    }
-    out.extend_from_slice(br#""metrics":["#);
+fn has_names(metric: &Metric) -> bool {
+    !metric.name.is_empty() && metric.labels.iter().all(is_named)
 }
 
 fn push_family_head(metric: &Metric, kind: Kind, out: &mut Vec<u8>) {
@@ -263,45 +248,8 @@ fn push_attributes(labels: &[Label], out: &mut Vec<u8>) {
         return;
     }
     out.extend_from_slice(br#","attributes":["#);
-    push_labels(labels, out);
+    push_labels(labels.iter(), out);
     out.push(b']');
-}
-
-/// A resource is the only one that can have a label without a key, and goes without it.
-fn push_labels(labels: &[Label], out: &mut Vec<u8>) {
-    push_separated(labels.iter().filter(|label| !label.key.is_empty()), out, |label, out| {
-        out.extend_from_slice(br#"{"key":"#);
-        push_json_string(out, &label.key);
-        match &label.value {
-            LabelValue::Text(text) => {
-                out.extend_from_slice(br#","value":{"stringValue":"#);
-                push_json_string(out, text);
-                out.extend_from_slice(b"}}");
-            }
-            LabelValue::Int(int) => {
-                out.extend_from_slice(br#","value":{"intValue":""#);
-                push_i64(out, *int);
-                out.extend_from_slice(b"\"}}");
-            }
-        }
-    });
-}
-
-/// `key` and `text`, unless there is no text.
-fn push_text(key: &[u8], text: &str, out: &mut Vec<u8>) {
-    if !text.is_empty() {
-        out.extend_from_slice(key);
-        push_json_string(out, text);
-    }
-}
-
-fn push_separated<T>(items: impl Iterator<Item = T>, out: &mut Vec<u8>, push: impl Fn(T, &mut Vec<u8>)) {
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        push(item, out);
-    }
 }
 
 /// Where `push` has appended.

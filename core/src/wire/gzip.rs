@@ -1,22 +1,26 @@
 //! Bodies in gzip (RFC 1952), by a compressor that is used again: a new one would allocate at every tick.
 
+use std::fmt;
+
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 /// Deflate, no flags, no time, no extra flags, an unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-pub(super) struct Gzip {
+/// Packs one document after another.
+pub struct Gzip {
     compress: Compress,
     packed: Vec<u8>,
 }
 
 impl Gzip {
-    pub(super) fn new() -> Self {
+    /// A compressor that prefers speed.
+    pub fn new() -> Self {
         Gzip { compress: Compress::new(Compression::fast(), false), packed: Vec::new() }
     }
 
     /// `body` as one gzip member.
-    pub(super) fn pack(&mut self, body: &[u8]) -> &[u8] {
+    pub fn pack(&mut self, body: &[u8]) -> &[u8] {
         self.packed.clear();
         self.packed.extend_from_slice(&HEADER);
         self.deflate(body);
@@ -43,6 +47,18 @@ impl Gzip {
                 Err(error) => unreachable!("deflate takes any bytes: {error}"),
             }
         }
+    }
+}
+
+impl Default for Gzip {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Gzip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gzip").finish_non_exhaustive()
     }
 }
 

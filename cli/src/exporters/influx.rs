@@ -1,0 +1,30 @@
+//! `--influx`.
+
+use barewire_influx::Influx;
+use barewire_runner::{Wire, Workload};
+
+use super::{
+    flag,
+    settings::{Name, Settings},
+};
+use crate::failure::Failure;
+
+/// The exporter for one `--influx`.
+pub(super) fn open(
+    destination: &str,
+    name: &Name,
+    settings: &Settings,
+    workload: &Workload,
+) -> Result<Influx, Failure> {
+    let mut influx = Influx::open(destination).map_err(flag("--influx"))?;
+    for header in settings.headers(name) {
+        influx = influx.header(&header.name, &header.value).map_err(flag("--header"))?;
+    }
+    for profile in settings.profiles(name) {
+        influx = influx.view(profile.view(workload, Wire::Influx));
+        if let Some(rule) = profile.samples(Wire::Influx) {
+            influx = influx.samples(rule);
+        }
+    }
+    Ok(influx)
+}

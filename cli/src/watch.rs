@@ -1,0 +1,84 @@
+//! A run while it lasts: followed, judged, shown and told of.
+
+use std::{thread, time::Duration};
+
+use barewire::{Event, LaneReport, Registry, Reporting};
+use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, Threshold, Verdict};
+
+use crate::{judge::Judge, live::Live, run::Interrupt};
+
+/// How often the end of the run is looked for.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// What looks at a run.
+pub(crate) struct Watch<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) reporting: Reporting,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) meter: LifecycleMeter,
+    pub(crate) judge: Judge<'a>,
+}
+
+impl<'a> Watch<'a> {
+    /// Follows the load until it ends, and ends it when the user asks for that.
+    pub(crate) fn follow(&mut self, load: &Run, interrupt: &Interrupt, live: &mut Live) {
+        self.tell(&self.lifecycle.begin());
+        let mut looked = 0;
+        while !load.is_finished() {
+            if interrupt.is_set() {
+                load.stop();
+            }
+            let elapsed = load.elapsed();
+            self.advance(elapsed);
+            if elapsed.as_secs() > looked {
+                looked = elapsed.as_secs();
+                live.show(self.look(elapsed));
+            }
+            thread::sleep(GLANCE);
+        }
+    }
+
+    /// The figures of a run that has lasted for `elapsed`, and the verdicts on them.
+    pub(crate) fn verdicts(&mut self, elapsed: Duration) -> (Figures, Vec<(&'a Threshold, Verdict)>) {
+        let figures = Figures::of(&self.registry.snapshot(), elapsed);
+        let verdicts = self.judge(&figures);
+        (figures, verdicts)
+    }
+
+    /// Tells of the end, and of everything for the last time; what became of the exporters.
+    pub(crate) fn end(mut self, elapsed: Duration, status: Status, within: Duration) -> Vec<LaneReport> {
+        self.advance(elapsed);
+        let event = self.lifecycle.end(elapsed, status);
+        self.tell(&event);
+        self.meter.show(&self.lifecycle, elapsed);
+        self.reporting.stop(within).lanes
+    }
+
+    /// What happens because time passes.
+    fn advance(&mut self, elapsed: Duration) {
+        self.lifecycle.advance(elapsed).iter().for_each(|event| self.tell(event));
+        self.meter.show(&self.lifecycle, elapsed);
+    }
+
+    /// Looks at what was measured.
+    fn look(&mut self, elapsed: Duration) -> Figures {
+        let snapshot = self.registry.snapshot();
+        if let Some(event) = self.lifecycle.watch(elapsed, CpuUse::of(&snapshot)) {
+            self.tell(&event);
+        }
+        let figures = Figures::of(&snapshot, elapsed);
+        self.judge(&figures);
+        figures
+    }
+
+    fn judge(&mut self, figures: &Figures) -> Vec<(&'a Threshold, Verdict)> {
+        let verdicts = self.judge.judge(figures);
+        self.lifecycle.judge(figures.elapsed, &verdicts).iter().for_each(|event| self.tell(event));
+        verdicts
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.meter.count(event);
+        self.reporting.event(event);
+    }
+}

@@ -1,0 +1,174 @@
+//! What must not be repeated, and a text without it.
+
+use super::{AUTHORIZATION, auth::from_percent, base64::from_base64};
+use crate::wire::http::Header;
+
+/// What stands in the place of a secret.
+const STARS: &[u8] = b"***";
+/// Below this many bytes, the value of a header or of a query is no secret: `1` is in nearly every message.
+const MIN_SECRET_BYTES: usize = 4;
+/// Headers that hold no secret.
+const PUBLIC_HEADERS: [&str; 5] = ["accept", "content-encoding", "content-type", "host", "user-agent"];
+/// Parameters of a query that hold no secret, and that a message had better name: those that say where to write to.
+const PUBLIC_PARAMETERS: [&str; 9] =
+    ["bucket", "consistency", "db", "org", "orgID", "precision", "rp", "u", "user"];
+
+/// Secrets, in each spelling in which a receiver has them.
+#[derive(Default)]
+pub(super) struct Secrets(Vec<Vec<u8>>);
+
+impl Secrets {
+    /// Adds `secret`, and the way in which JSON, a frequent body, spells it.
+    pub(super) fn add(&mut self, secret: &str) {
+        self.0.push(secret.as_bytes().to_vec());
+        self.0.push(secret.replace('\\', "\\\\").replace('"', "\\\"").into_bytes());
+    }
+
+    /// Adds the value of a header; without the word that says what it is, as in `Bearer secret`; and what it spells.
+    pub(super) fn add_header(&mut self, header: &Header) {
+        let is = |name: &str| header.name().eq_ignore_ascii_case(name);
+        let value = header.value();
+        if PUBLIC_HEADERS.iter().any(|name| is(name)) || !is(AUTHORIZATION) && value.len() < MIN_SECRET_BYTES
+        {
+            return;
+        }
+        self.add(value);
+        let Some((scheme, credentials)) = value.split_once(' ') else { return };
+        self.add(credentials.trim());
+        let spelled = from_base64(credentials.trim()).and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(pair) = spelled.filter(|_| scheme.eq_ignore_ascii_case("basic")) {
+            self.add(pair.split_once(':').map_or("", |(_user, password)| password));
+            self.add(&pair);
+        }
+    }
+
+    /// Adds the values in the query of `target`, as they are spelled and as they are meant.
+    pub(super) fn add_query(&mut self, target: &str) {
+        let Some((_path, query)) = target.split_once('?') else { return };
+        for parameter in query.split('&') {
+            let (name, value) = parameter.split_once('=').unwrap_or(("", parameter));
+            if value.len() >= MIN_SECRET_BYTES && !PUBLIC_PARAMETERS.contains(&name) {
+                self.add(value);
+                self.add(&from_percent(value).unwrap_or_default());
+            }
+        }
+    }
+
+    /// `text` with `***` in the place of every secret, also where two of them overlap. Where the text is cut, the
+    /// beginning of a secret at its end is one too.
+    pub(super) fn redact(&self, text: &[u8], is_cut: bool) -> Vec<u8> {
+        let mut is_secret = vec![false; text.len()];
+        for secret in self.0.iter().filter(|secret| !secret.is_empty()) {
+            for at in 0..text.len() {
+                let rest = &text[at..];
+                let is_here = rest.starts_with(secret) || is_cut && secret.starts_with(rest);
+                if is_here {
+                    is_secret[at..][..rest.len().min(secret.len())].fill(true);
+                }
+            }
+        }
+        let mut out = Vec::with_capacity(text.len());
+        for (at, byte) in text.iter().enumerate() {
+            match is_secret[at] {
+                false => out.push(*byte),
+                true if at == 0 || !is_secret[at - 1] => out.extend_from_slice(STARS),
+                true => {}
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn secrets<const N: usize>(list: [&str; N]) -> Secrets {
+        let mut secrets = Secrets::default();
+        list.into_iter().for_each(|secret| secrets.add(secret));
+        secrets
+    }
+
+    fn of_header(text: &str) -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.add_header(&text.parse().unwrap());
+        secrets
+    }
+
+    fn redacted(secrets: &Secrets, text: &str) -> String {
+        String::from_utf8(secrets.redact(text.as_bytes(), false)).unwrap()
+    }
+
+    #[test]
+    fn every_secret_is_stars_and_the_longest_is_not_cut_short_by_one_within_it() {
+        let secrets = secrets(["hunter2", "hunter", "", "2x"]);
+        for (text, expected) in [
+            ("", ""),
+            ("no secret", "no secret"),
+            ("hunter2", "***"),
+            ("a hunter2, a hunter, and hunter2x", "a ***, a ***, and ***"),
+            ("hunterhunter2é", "***é"),
+            ("hunte", "hunte"),
+        ] {
+            assert_eq!(redacted(&secrets, text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_in_the_spelling_of_json() {
+        assert_eq!(redacted(&secrets([r#"a"b\c"#]), r#"{"error":"no a\"b\\c"}"#), r#"{"error":"no ***"}"#);
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_at_a_cut_is_one() {
+        let secrets = secrets(["hunter2"]);
+        assert_eq!(secrets.redact(b"it is hunt", true), b"it is ***");
+        assert_eq!(secrets.redact(b"it is hunt", false), b"it is hunt");
+        assert_eq!(secrets.redact(b"hunter1 hunter2", true), b"hunter1 ***");
+    }
+
+    #[test]
+    fn a_header_is_secret_as_a_whole_and_in_its_parts() {
+        for (header, text, expected) in [
+            ("X-Key: secret", "no secret", "no ***"),
+            ("X-Key: abc", "abc", "abc"),
+            ("Authorization: x", "axa", "a***a"),
+            ("Authorization: Bearer secret", "Bearer secret; secret; Bearer", "***; ***; Bearer"),
+            ("X: Basic bWU6c2VjcmV0", "me:secret; secret; bWU6c2VjcmV0; me", "***; ***; ***; me"),
+            ("authorization: basic bWU6c2VjcmV0", "secret", "***"),
+            ("User-Agent: load test", "load test", "load test"),
+        ] {
+            assert_eq!(redacted(&of_header(header), text), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_secret_but_for_what_says_where() {
+        let mut secrets = Secrets::default();
+        secrets.add_query("/write?db=load&u=user&p=pass%20word&x&rp=&k=123&token=a=bcd&bare-token");
+        for (text, expected) in [
+            ("no database load for user", "no database load for user"),
+            ("pass%20word, pass word", "***, ***"),
+            ("123", "123"),
+            ("a=bcd bare-token", "*** ***"),
+        ] {
+            assert_eq!(redacted(&secrets, text), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_is_left(
+            list in vec("[a-c]{1,4}", 1..4),
+            text in "[a-d ]{0,40}",
+            cut in any::<bool>(),
+        ) {
+            let mut secrets = Secrets::default();
+            list.iter().for_each(|secret| secrets.add(secret));
+            let left = String::from_utf8(secrets.redact(text.as_bytes(), cut)).unwrap();
+            prop_assert!(list.iter().all(|secret| !left.contains(secret)), "{}", left);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Events, as Grafana reads annotations: a measurement `events` with the fields `title`, `text` and `tags`, the last of
+//! them words with commas between, and to select by, the tags `event` and `level`.
+
+use std::borrow::Cow;
+
+use barewire::{Event, Label, Level};
+
+use crate::line::{Line, push_head, push_time};
+
+/// Appends the line of `event`, which `tags` are added to; whether there was anything to append.
+pub fn push_event(out: &mut Vec<u8>, event: &Event, tags: &[Label]) -> bool {
+    let own = [("event", Cow::Borrowed(&*event.name)), ("level", Cow::Borrowed(name_of(event.level)))];
+    let more = tags.iter().map(|tag| (tag.key.as_str(), tag.value.to_text()));
+    let mut head = Vec::new();
+    push_head(&mut head, "events", own.into_iter().chain(more));
+    let mut line = Line::begin(out, &head);
+    line.text(b"title", &event.title);
+    line.text(b"text", &event.text);
+    line.text(b"tags", &words(event));
+    line.end(|out| push_time(out, event.time_unix_ns))
+}
+
+/// The name, the level, and `key:value` of each label.
+fn words(event: &Event) -> String {
+    let labels = event.labels.iter().map(|label| format!("{}:{}", label.key, label.value.to_text()));
+    let words = [event.name.to_string(), name_of(event.level).to_owned()].into_iter().chain(labels);
+    words.map(|word| word.replace(',', "_")).collect::<Vec<_>>().join(",")
+}
+
+fn name_of(level: Level) -> &'static str {
+    match level {
+        Level::Info => "info",
+        Level::Success => "success",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_an_annotation() {
+        let event = Event::new("threshold.breached", 5)
+            .title("p95 is \"high\"")
+            .text("620 ms,\nlimit 500 ms")
+            .level(Level::Error)
+            .label("load_test.threshold", "p95 < 500ms, always")
+            .label("load_test.stage", 2);
+        let mut out = Vec::new();
+        assert!(push_event(&mut out, &event, &[Label::new("host", "a"), Label::new("level", "none")]));
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "events,event=threshold.breached,host=a,level=error \
+             title=\"p95 is \\\"high\\\"\",text=\"620 ms,\nlimit 500 ms\",\
+             tags=\"threshold.breached,error,load_test.threshold:p95 < 500ms_ always,load_test.stage:2\" 5\n"
+        );
+    }
+}

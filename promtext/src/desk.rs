@@ -1,0 +1,201 @@
+//! What the exporter's thread and the server's thread both know: the newest snapshot, and who has fetched it.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash as _, Hasher as _},
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use barewire::{Delivered, Snapshot, view::View};
+use parking_lot::{Condvar, Mutex};
+
+use crate::page::Page;
+
+/// The most scrapers that are told apart.
+const MAX_SCRAPERS: usize = 256;
+
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Held for a moment by both threads.
+    desk: Mutex<Desk>,
+    /// A page was taken.
+    taken: Condvar,
+    /// Held while a page is rendered, by the server's thread alone once views are set.
+    pub(crate) views: Mutex<Vec<View>>,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    newest: Option<Arc<Snapshot>>,
+    earlier: Option<Arc<Snapshot>>,
+    /// How many snapshots there have been. It, and not the address, tells them apart: they are recycled.
+    exported: u64,
+    /// What scrapers took and nobody has accounted for yet.
+    taken: Delivered,
+    scrapers: Vec<Arc<Scraper>>,
+}
+
+/// Who fetched pages. It has one connection at a time, or several one after another.
+#[derive(Debug)]
+struct Scraper {
+    who: u64,
+    /// The newest snapshot that it has seen, counted as the desk counts.
+    snapshot: AtomicU64,
+}
+
+/// What is known of the peer of one connection.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    peer: IpAddr,
+    who: u64,
+    /// Known from the first page that it took; held as long as the connection lasts.
+    scraper: Option<Arc<Scraper>>,
+}
+
+impl Visit {
+    pub(crate) fn of(peer: IpAddr) -> Self {
+        Visit { peer, who: 0, scraper: None }
+    }
+
+    /// The peer of a request that says so is told apart by its address and what it calls itself.
+    pub(crate) fn calls_itself(&mut self, user_agent: Option<&[u8]>) {
+        let mut hasher = DefaultHasher::new();
+        (self.peer, user_agent).hash(&mut hasher);
+        self.who = hasher.finish();
+    }
+}
+
+impl Shared {
+    /// Puts the next snapshot on the desk; returns what scrapers took since the last time.
+    pub(crate) fn put(&self, snapshot: &Arc<Snapshot>) -> Delivered {
+        let mut desk = self.desk.lock();
+        desk.earlier = desk.newest.replace(Arc::clone(snapshot));
+        desk.exported += 1;
+        std::mem::take(&mut desk.taken)
+    }
+
+    /// The newest snapshot, the one before it, and its number.
+    pub(crate) fn newest(&self) -> (Option<Arc<Snapshot>>, Option<Arc<Snapshot>>, u64) {
+        let desk = self.desk.lock();
+        (desk.newest.clone(), desk.earlier.clone(), desk.exported)
+    }
+
+    /// Notes how long a page took.
+    pub(crate) fn encoded(&self, time: Duration) {
+        self.desk.lock().taken.encode += time;
+    }
+
+    /// Notes that a scraper has all of a page.
+    pub(crate) fn taken(&self, page: &Page, visit: &mut Visit) {
+        let mut desk = self.desk.lock();
+        desk.taken.points += page.encoded.points;
+        desk.taken.left_out += page.encoded.left_out;
+        desk.taken.bytes += page.bytes.len() as u64;
+        let scraper = visit.scraper.get_or_insert_with(|| desk.scraper(visit.who));
+        scraper.snapshot.store(page.snapshot, Relaxed);
+        self.taken.notify_all();
+    }
+
+    /// What scrapers took since a snapshot was put on the desk, or since this was asked.
+    pub(crate) fn account(&self) -> Delivered {
+        std::mem::take(&mut self.desk.lock().taken)
+    }
+
+    /// Waits until every scraper has the newest snapshot, and there is one; whether that came in time.
+    pub(crate) fn wait_until_seen(&self, deadline: Instant) -> bool {
+        let mut desk = self.desk.lock();
+        while !desk.is_seen() {
+            if self.taken.wait_until(&mut desk, deadline).timed_out() {
+                return desk.is_seen();
+            }
+        }
+        true
+    }
+}
+
+impl Desk {
+    /// The scraper by that name that has no connection now, or else a new one.
+    ///
+    /// Whoever has several connections at a time is several scrapers: two servers on one machine look alike.
+    fn scraper(&mut self, who: u64) -> Arc<Scraper> {
+        let is_away = |scraper: &Arc<Scraper>| Arc::strong_count(scraper) == 1;
+        if let Some(known) = self.scrapers.iter().find(|known| known.who == who && is_away(known)) {
+            return Arc::clone(known);
+        }
+        if self.scrapers.len() == MAX_SCRAPERS {
+            // The one that was away first, or as good as that.
+            let forgotten = self.scrapers.iter().position(is_away).unwrap_or(0);
+            self.scrapers.remove(forgotten);
+        }
+        let new = Arc::new(Scraper { who, snapshot: AtomicU64::new(0) });
+        self.scrapers.push(Arc::clone(&new));
+        new
+    }
+
+    fn is_seen(&self) -> bool {
+        let has_it = |scraper: &Arc<Scraper>| scraper.snapshot.load(Relaxed) == self.exported;
+        self.exported > 0 && !self.scrapers.is_empty() && self.scrapers.iter().all(has_it)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barewire::Registry;
+
+    use super::*;
+
+    fn visit(user_agent: &str) -> Visit {
+        let mut visit = Visit::of([127, 0, 0, 1].into());
+        visit.calls_itself(Some(user_agent.as_bytes()));
+        visit
+    }
+
+    fn newest(shared: &Shared) -> Page {
+        Page { snapshot: shared.newest().2, ..Page::default() }
+    }
+
+    fn is_seen(shared: &Shared) -> bool {
+        shared.wait_until_seen(Instant::now())
+    }
+
+    #[test]
+    fn a_scraper_that_comes_back_by_another_connection_is_the_same() {
+        let (registry, shared) = (Registry::new("job"), Shared::default());
+        for _ in 0..3 {
+            shared.put(&registry.snapshot());
+            assert!(!is_seen(&shared));
+            shared.taken(&newest(&shared), &mut visit("p"));
+            assert!(is_seen(&shared));
+        }
+        // While one connection is there, another is another's, and so is one by another name.
+        let mut first = visit("p");
+        shared.taken(&newest(&shared), &mut first);
+        shared.taken(&newest(&shared), &mut visit("p"));
+        shared.taken(&newest(&shared), &mut visit("curl"));
+        shared.put(&registry.snapshot());
+        shared.taken(&newest(&shared), &mut first);
+        shared.taken(&newest(&shared), &mut visit("p"));
+        assert!(!is_seen(&shared));
+        shared.taken(&newest(&shared), &mut visit("curl"));
+        assert!(is_seen(&shared));
+    }
+
+    #[test]
+    fn no_more_scrapers_are_told_apart_than_may_be_connected() {
+        let shared = Shared::default();
+        let page = newest(&shared);
+        let mut staying = visit("stays");
+        shared.taken(&page, &mut staying);
+        for at in 0..MAX_SCRAPERS * 2 {
+            shared.taken(&page, &mut visit(&at.to_string()));
+        }
+        let desk = shared.desk.lock();
+        assert_eq!(desk.scrapers.len(), MAX_SCRAPERS);
+        assert!(desk.scrapers.iter().any(|known| Arc::ptr_eq(known, staying.scraper.as_ref().unwrap())));
+    }
+}

@@ -1,0 +1,377 @@
+//! Frames in, lines out.
+//!
+//! ```text
+//! name:3|c|#key:value,key:value|c:id|T1700000000            a counter: what came since the last delivery
+//! name:1.5|g|#…                                             a gauge
+//! name.p50:0.0042|g|#…                                      a histogram: .p50 .p90 .p95 .p99 .max .min .avg
+//! name:0.0041:0.0043|d|@0.25|#…                             and the whole of it, four samples of each value here
+//! ```
+//!
+//! The Agent takes a sample that was sent at a rate `r` for `1/r` samples, a whole number of them. So the count of a
+//! bucket is written as its binary digits: 37 samples are one at `@0.03125` (32), one at `@0.25` (4) and one without a
+//! rate, and all values with the same digit share a line. The Agent's sketch then counts what we counted, to the sample.
+//!
+//! What a receiver did not get stays with the encoder, which adds it to what comes next ([`Encoder::settle`]). The law:
+//! of every counter and every bucket, what was delivered and what is kept add up to what was counted, always.
+//!
+//! DogStatsD has no escapes: what has a meaning in a line becomes `_` in names, keys and values. A name that is empty or
+//! a number that is not finite is left out, and counted; so is a line that is longer than a datagram.
+
+pub(crate) mod event;
+mod rest;
+mod sample;
+mod style;
+
+use std::{ops::Range, sync::Arc};
+
+use barewire::{
+    Metric,
+    view::{Frame, Number, Point, Recorded, Value},
+    wire::{
+        datagram::Datagrams,
+        text::{MAX_DECIMAL_LEN, push_decimal, push_f64, push_i64, push_u64},
+    },
+};
+
+use rest::{Rest, Scratch};
+pub use sample::SampleEncoder;
+pub use style::Style;
+use style::push_rate;
+
+/// The quantiles that a histogram shows as gauges, by the suffix of its name.
+const QUANTILES: [(&[u8], f64); 4] = [(b".p50", 0.50), (b".p90", 0.90), (b".p95", 0.95), (b".p99", 0.99)];
+
+/// Turns the frames of one view into lines. Its counters and histograms must be deltas
+/// ([`Temporality::Delta`](barewire::view::Temporality::Delta)).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use barewire::{Metric, view::{Frame, Number, Point, Value}, wire::datagram::{Datagrams, UDP_LIMIT_BYTES}};
+/// use barewire_statsd::{Encoded, Encoder, Style};
+///
+/// let metric = Arc::new(Metric::new("hits").label("route", "/a|b"));
+/// let points = vec![Point { metric, value: Value::Counter(Number::Int(3)) }];
+/// let frame = Frame { points, ..Frame::default() };
+///
+/// let (mut encoder, mut out) = (Encoder::new(Style::new().prefix("shop")), Datagrams::new(UDP_LIMIT_BYTES));
+/// assert_eq!(encoder.push_frame(&frame, &mut out), Encoded { points: 1, left_out: 0 });
+/// assert!(out.iter().eq([b"shop.hits:3|c|#route:/a_b\n"]));
+///
+/// // It did not arrive: the next line has it.
+/// encoder.settle(0);
+/// out.clear();
+/// encoder.push_frame(&frame, &mut out);
+/// assert!(out.iter().eq([b"shop.hits:6|c|#route:/a_b\n"]));
+/// ```
+#[derive(Debug)]
+pub struct Encoder {
+    style: Style,
+    /// By the index of the point.
+    series: Vec<Series>,
+    /// All that the ranges point into.
+    text: Vec<u8>,
+    /// `|T1700000000`, or nothing.
+    stamp: Vec<u8>,
+    /// The lines of the last frame that deliver a part of a rest.
+    marks: Vec<Mark>,
+    scratch: Scratch,
+}
+
+/// What became of the points of a frame. Absent ones are in neither number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Encoded {
+    /// Points whose lines were appended, all of them.
+    pub points: u64,
+    /// Points that DogStatsD cannot carry: a number that is not finite, a counter that is negative, a histogram that
+    /// contradicts itself, a name or a label key that is empty, a line longer than a datagram.
+    pub left_out: u64,
+}
+
+/// The rendered parts of one series, and its rest.
+#[derive(Debug)]
+struct Series {
+    metric: Arc<Metric>,
+    /// With its prefix.
+    name: Range<usize>,
+    /// `|#tags|c:id`
+    tail: Range<usize>,
+    is_named: bool,
+    rest: Rest,
+}
+
+/// A line that delivers a part of a rest.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Where it ends among the bytes of all datagrams.
+    end: usize,
+    series: usize,
+    part: Part,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Sum,
+    /// The binary digit `power` of the counts of the samples from `from` to `to`.
+    Samples {
+        power: u32,
+        from: usize,
+        to: usize,
+    },
+}
+
+impl Encoder {
+    /// An encoder that knows no series yet.
+    pub fn new(style: Style) -> Self {
+        Encoder {
+            style,
+            series: Vec::new(),
+            text: Vec::new(),
+            stamp: Vec::new(),
+            marks: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Appends the lines of a frame, with what was not delivered before.
+    ///
+    /// The frames must be those of one view: a frame of somebody else's makes the encoder forget what it kept.
+    pub fn push_frame(&mut self, frame: &Frame, out: &mut Datagrams) -> Encoded {
+        self.follow(&frame.points);
+        self.stamp.clear();
+        if self.style.timestamps {
+            self.stamp.extend_from_slice(b"|T");
+            push_u64(&mut self.stamp, frame.time_unix_ns / 1_000_000_000);
+        }
+        self.marks.clear();
+        let Encoder { series, text, stamp, marks, scratch, .. } = self;
+        let mut encoded = Encoded::default();
+        for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
+            let mut lines = Lines {
+                name: &text[series.name.clone()],
+                tail: &text[series.tail.clone()],
+                stamp,
+                series: index,
+                marks,
+                out,
+            };
+            match push_point(series, &point.value, scratch, &mut lines) {
+                Outcome::Nothing => {}
+                Outcome::Pushed => encoded.points += 1,
+                Outcome::LeftOut => encoded.left_out += 1,
+            }
+        }
+        encoded
+    }
+
+    /// Says how much of what the last frame's datagrams hold was delivered: the first `bytes` of them
+    /// ([`Datagrams::len_bytes`] for all), counted from the first datagram, whoever filled it. The rest is kept.
+    pub fn settle(&mut self, bytes: usize) {
+        let delivered = self.marks.iter().take_while(|mark| mark.end <= bytes);
+        for mark in delivered {
+            let rest = &mut self.series[mark.series].rest;
+            match mark.part {
+                Part::Sum => rest.settle_sum(),
+                Part::Samples { power, from, to } => rest.settle_samples(power, from, to),
+            }
+        }
+        self.marks.clear();
+        self.series.iter_mut().for_each(|series| series.rest.tidy());
+    }
+
+    /// Renders what was not seen before.
+    fn follow(&mut self, points: &[Point]) {
+        let known = self.series.len() <= points.len()
+            && self
+                .series
+                .iter()
+                .zip(points)
+                .all(|(series, point)| Arc::ptr_eq(&series.metric, &point.metric));
+        if !known {
+            self.series.clear();
+            self.text.clear();
+        }
+        for point in &points[self.series.len()..] {
+            let metric = &point.metric;
+            let name = push_range(&mut self.text, |text| self.style.push_name(text, &metric.name));
+            let tail = push_range(&mut self.text, |text| self.style.push_tail(text, &metric.labels));
+            let is_named = !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty());
+            self.series.push(Series { metric: Arc::clone(metric), name, tail, is_named, rest: Rest::None });
+        }
+    }
+}
+
+/// Where the lines of one series go.
+struct Lines<'a> {
+    name: &'a [u8],
+    tail: &'a [u8],
+    stamp: &'a [u8],
+    series: usize,
+    marks: &'a mut Vec<Mark>,
+    out: &'a mut Datagrams,
+}
+
+/// What became of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Nothing,
+    Pushed,
+    LeftOut,
+}
+
+impl Outcome {
+    fn of(pushed: bool) -> Self {
+        if pushed { Outcome::Pushed } else { Outcome::LeftOut }
+    }
+
+    /// Of two parts of a point.
+    fn and(self, other: Outcome) -> Self {
+        match (self, other) {
+            (Outcome::LeftOut, _) | (_, Outcome::LeftOut) => Outcome::LeftOut,
+            (Outcome::Nothing, other) => other,
+            _ => Outcome::Pushed,
+        }
+    }
+}
+
+fn push_point(series: &mut Series, value: &Value, scratch: &mut Scratch, lines: &mut Lines<'_>) -> Outcome {
+    if !series.is_named {
+        return if matches!(value, Value::Absent) { Outcome::Nothing } else { Outcome::LeftOut };
+    }
+    let absorbed = series.rest.absorb(value, scratch);
+    let shown = match value {
+        Value::Gauge(number) => Outcome::of(lines.push_gauge(b"", *number)),
+        Value::Recorded(recorded) => lines.push_quantiles(recorded),
+        _ => Outcome::Nothing,
+    };
+    let kept = lines.push_rest(&series.rest);
+    if absorbed { shown.and(kept) } else { Outcome::LeftOut }
+}
+
+impl Lines<'_> {
+    fn push_gauge(&mut self, suffix: &[u8], number: Number) -> bool {
+        let Lines { name, tail, stamp, .. } = *self;
+        is_finite(number)
+            && self.out.push(|out| {
+                out.extend_from_slice(name);
+                out.extend_from_slice(suffix);
+                out.push(b':');
+                push_number(out, number);
+                out.extend_from_slice(b"|g");
+                out.extend_from_slice(tail);
+                out.extend_from_slice(stamp);
+                out.push(b'\n');
+            })
+    }
+
+    /// The window of a histogram as gauges; nothing of an empty one.
+    fn push_quantiles(&mut self, recorded: &Recorded) -> Outcome {
+        let window = &recorded.window;
+        let quantiles = QUANTILES.map(|(suffix, q)| (suffix, window.quantile(q)));
+        let extremes: [(&[u8], _); 3] =
+            [(b".max", window.max()), (b".min", window.min()), (b".avg", window.mean())];
+        let gauges = quantiles.into_iter().chain(extremes).filter_map(|(suffix, raw)| Some((suffix, raw?)));
+        gauges.fold(Outcome::Nothing, |outcome, (suffix, raw)| {
+            outcome.and(Outcome::of(self.push_gauge(suffix, recorded.number(raw))))
+        })
+    }
+
+    fn push_rest(&mut self, rest: &Rest) -> Outcome {
+        match rest {
+            Rest::None => Outcome::Nothing,
+            Rest::Sum(sum) => Outcome::of(self.push_sum(*sum)),
+            Rest::Samples(samples) => {
+                let used = samples.iter().fold(0, |used, sample| used | sample.count);
+                let powers = (0..u64::BITS).rev().filter(|power| used & (1 << power) != 0);
+                powers.fold(Outcome::Nothing, |outcome, power| {
+                    outcome.and(Outcome::of(self.push_samples(samples, power)))
+                })
+            }
+        }
+    }
+
+    fn push_sum(&mut self, sum: Number) -> bool {
+        let Lines { name, tail, stamp, .. } = *self;
+        let pushed = self.out.push(|out| {
+            out.extend_from_slice(name);
+            out.push(b':');
+            push_number(out, sum);
+            out.extend_from_slice(b"|c");
+            out.extend_from_slice(tail);
+            out.extend_from_slice(stamp);
+            out.push(b'\n');
+        });
+        if pushed {
+            self.mark(Part::Sum);
+        }
+        pushed
+    }
+
+    /// The samples whose count has the binary digit `power`, in as few lines as datagrams allow.
+    fn push_samples(&mut self, samples: &[rest::Weighted], power: u32) -> bool {
+        let Lines { name, tail, .. } = *self;
+        let rate = f64::exp2(-f64::from(power));
+        let limit = self.out.limit_bytes();
+        let mut from = 0;
+        loop {
+            let mut to = from;
+            let pushed = self.out.push(|out| {
+                let start = out.len();
+                out.extend_from_slice(name);
+                // What may still come: `:value`, the type, `|@rate`, the tail and the end.
+                let room = limit.saturating_sub(MAX_DECIMAL_LEN + MAX_RATE_LEN + tail.len() + 4);
+                let mut has_value = false;
+                for sample in &samples[from..] {
+                    if sample.count & (1 << power) != 0 {
+                        if has_value && out.len() - start > room {
+                            break;
+                        }
+                        out.push(b':');
+                        push_number(out, sample.value);
+                        has_value = true;
+                    }
+                    to += 1;
+                }
+                out.extend_from_slice(b"|d");
+                push_rate(out, rate);
+                out.extend_from_slice(tail);
+                out.push(b'\n');
+            });
+            if !pushed {
+                return false;
+            }
+            self.mark(Part::Samples { power, from, to });
+            from = to;
+            if !samples[from..].iter().any(|sample| sample.count & (1 << power) != 0) {
+                return true;
+            }
+        }
+    }
+
+    fn mark(&mut self, part: Part) {
+        self.marks.push(Mark { end: self.out.len_bytes(), series: self.series, part });
+    }
+}
+
+/// The longest rate: `|@1.0842021724855044e-19`, of 2^-63.
+const MAX_RATE_LEN: usize = 24;
+
+fn is_finite(number: Number) -> bool {
+    if let Number::Float(float) = number { float.is_finite() } else { true }
+}
+
+/// A finite number, in full or in its shortest form.
+pub(crate) fn push_number(out: &mut Vec<u8>, number: Number) {
+    match number {
+        Number::Int(int) => push_i64(out, int),
+        Number::Float(float) => push_f64(out, float),
+        Number::Decimal { digits, decimals } => push_decimal(out, digits, decimals),
+    }
+}
+
+/// Where `push` has appended.
+fn push_range(out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    let start = out.len();
+    push(out);
+    start..out.len()
+}
