@@ -1,6 +1,7 @@
 //! A server that misbehaves on command, in this process: what it does to a connection is a list of acts.
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 const MAX_OPEN: usize = 256;
 /// The longest request that is read.
 const MAX_REQUEST_BYTES: usize = 8 << 20;
+/// How many bodies are kept.
+const MAX_BODIES: usize = 8;
 /// Between two bytes of [`Act::Drip`].
 const DRIP: Duration = Duration::from_secs(1);
 /// Connections that the kernel keeps until they are accepted.
@@ -69,7 +72,7 @@ struct Record {
     open: AtomicUsize,
     requests: AtomicU64,
     connected_at: Mutex<Vec<Instant>>,
-    last_body: Mutex<Vec<u8>>,
+    last_bodies: Mutex<VecDeque<Vec<u8>>>,
     streams: Mutex<Vec<Weak<TcpStream>>>,
 }
 
@@ -127,9 +130,9 @@ impl Misbehaving {
         times.iter().enumerate().map(|(before, at)| until(*at) - before).max().unwrap_or(0)
     }
 
-    /// The body of the request that was read last.
-    pub(crate) fn last_body(&self) -> Vec<u8> {
-        lock(&self.record.last_body).clone()
+    /// The bodies of the requests that were read last, the oldest first.
+    pub(crate) fn last_bodies(&self) -> Vec<Vec<u8>> {
+        lock(&self.record.last_bodies).iter().cloned().collect()
     }
 }
 
@@ -228,7 +231,12 @@ impl Connection<'_> {
     fn read_request(&mut self) -> io::Result<()> {
         let request = self.read_until(request_len)?;
         let head = request.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a whole head");
-        *lock(&self.record.last_body) = request[head + 4..].to_vec();
+        let mut bodies = lock(&self.record.last_bodies);
+        bodies.push_back(request[head + 4..].to_vec());
+        if bodies.len() > MAX_BODIES {
+            bodies.pop_front();
+        }
+        drop(bodies);
         self.record.requests.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }

@@ -450,7 +450,12 @@ impl Worker {
     fn tell(&mut self, error: Option<&ExportError>) {
         if error.is_some() != self.failing {
             self.failing = error.is_some();
-            (self.notify)(Notice { exporter: &self.account.0.name, error });
+            let told = match error {
+                // Who asked for the pause and why is known from what went wrong before, an event for example.
+                Some(ExportError::Throttled) => self.account.report().last_error.map(ExportError::Failed),
+                error => error.cloned(),
+            };
+            (self.notify)(Notice { exporter: &self.account.0.name, error: told.as_ref() });
         }
     }
 }
