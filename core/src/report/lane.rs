@@ -359,7 +359,10 @@ impl Worker {
     fn finish(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<(), Panicked> {
         let delivered = self.export(snapshot, deadline)?;
         self.account.0.complete.store(delivered, Release);
-        self.tell_pending(deadline)?;
+        // An attempt that has no time left can only hide what went wrong before it.
+        if Instant::now() < deadline {
+            self.tell_pending(deadline)?;
+        }
         while Instant::now() < deadline && self.carry_samples(deadline)? {}
         Ok(())
     }
