@@ -30,7 +30,12 @@ impl Live {
     /// A way to print a warning without tearing the line.
     pub(crate) fn warner(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let line = self.line.clone();
-        move |text| line.suspend(|| console::eprint(&format!("barewire: {text}\n")))
+        move |text| warn(&line, text)
+    }
+
+    /// Prints a warning.
+    pub(crate) fn warn(&self, text: &str) {
+        warn(&self.line, text);
     }
 
     /// Shows what came since the last time.
@@ -57,6 +62,10 @@ impl Live {
     pub(crate) fn finish(&self) {
         self.line.finish_and_clear();
     }
+}
+
+fn warn(line: &ProgressBar, text: &str) {
+    line.suspend(|| console::eprint(&format!("barewire: {text}\n")));
 }
 
 fn text(now: &Figures, last: &Figures, window: &Distribution) -> String {

@@ -9,10 +9,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use barewire::{Notice, Registry, Reporter, Reporting};
+use barewire::{Exporter, Notice, Registry, Reporter, Reporting};
 use barewire_runner::{
     Behaviour, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage, Target,
     Workload,
@@ -23,32 +23,44 @@ use signal_hook::{
 };
 
 use crate::{
-    args::RunArgs, console, exporters::Exporters, failure::Failure, judge::Judge, live::Live,
-    report::Outcome, results::Results, summary::summary, watch::Watch,
+    args::RunArgs,
+    console,
+    exporters::{Exporters, Page},
+    failure::Failure,
+    judge::Judge,
+    live::Live,
+    report::Outcome,
+    results::Results,
+    summary::summary,
+    watch::Watch,
 };
 
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
 const FINAL_FLUSH: Duration = Duration::from_secs(5);
+
+/// How often to look whether a last scrape has come.
+const GLANCE: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
-    let exporters = Exporters::open(args, &workload, &Origin::new(run_id.as_str(), workload.name()))?;
+    let origin = Origin::new(run_id.as_str(), workload.name());
+    let Exporters { list, pages, stdout, samples, .. } = Exporters::open(args, &workload, &origin)?;
     args.results.as_deref().map_or(Ok(()), claim)?;
     let interrupt = Interrupt::listen()?;
     // What has shards of its own comes before the load, whose sampling would give them room for samples.
     let usage = SystemUsage::new(&registry);
     let judge = Judge::new(&registry, workload.thresholds());
     let meter = LifecycleMeter::new(&registry);
-    let sampling = sampling(args.sample_rate, args.trace_sample, exporters.samples)?;
+    let sampling = sampling(args.sample_rate, args.trace_sample, samples)?;
     let mut load = Run::start_with(&workload, &registry, sampling)?;
 
-    let console = Console { quiet: args.quiet, stdout: !exporters.stdout };
-    console.print(&announcement(&workload, &exporters));
+    let console = Console { quiet: args.quiet, stdout: !stdout };
+    console.print(&announcement(&workload, &pages));
     let mut live = Live::new(args.quiet);
-    let reporting = report_to(exporters, args.interval, &live, usage, &registry);
+    let reporting = report_to(list, args.interval, &live, usage, &registry);
     let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
     let mut watch = Watch { reporting, registry: &registry, lifecycle, meter, judge };
     watch.follow(&load, &interrupt, &mut live);
@@ -68,6 +80,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     registry.resource("load_test.status", status.name());
     live.say("delivering the last snapshot");
     outcome.lanes = watch.end(totals.elapsed, status, FINAL_FLUSH);
+    linger(&pages, args.linger, &interrupt, &live);
+    pages.iter().for_each(|page| page.settle(&mut outcome.lanes));
     live.finish();
     console.print(&summary(&outcome));
     if let Some(path) = &args.results {
@@ -135,15 +149,15 @@ fn describe(registry: &Registry, workload: &Workload) -> String {
     run_id
 }
 
-fn announcement(workload: &Workload, exporters: &Exporters) -> String {
+fn announcement(workload: &Workload, pages: &[Page]) -> String {
     let mut text = format!(
         "loading {} with {} connections on {} threads\n",
         workload.target(),
         workload.connections(),
         workload.threads()
     );
-    for page in &exporters.pages {
-        text.push_str(&format!("Prometheus page: http://{page}/metrics\n"));
+    for page in pages {
+        text.push_str(&format!("Prometheus page: http://{}/metrics\n", page.addr));
     }
     text
 }
@@ -155,7 +169,7 @@ fn sampling(rate: Option<f64>, traces: Option<f64>, is_told: bool) -> Result<Sam
 }
 
 fn report_to(
-    exporters: Exporters,
+    exporters: Vec<Box<dyn Exporter>>,
     interval: Duration,
     live: &Live,
     mut usage: SystemUsage,
@@ -167,7 +181,25 @@ fn report_to(
         None => warn(&format!("{} delivers again", notice.exporter)),
     };
     let reporter = Reporter::every(interval).self_metrics().notify(notify).observe(move || usage.observe());
-    exporters.list.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
+    exporters.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
+}
+
+/// Waits until every scraper has the last page, and warns where that took too long. A run that the user ended does not
+/// wait.
+fn linger(pages: &[Page], time: Duration, interrupt: &Interrupt, live: &Live) {
+    if time.is_zero() || interrupt.is_set() {
+        return;
+    }
+    live.say("waiting for a last scrape");
+    let began = Instant::now();
+    for page in pages {
+        while !page.is_seen(GLANCE) && !interrupt.is_set() {
+            if began.elapsed() >= time {
+                live.warn(&format!("nobody fetched the last page of http://{}/metrics in time", page.addr));
+                break;
+            }
+        }
+    }
 }
 
 /// Makes sure that the results can be written before anything is sent. What the file holds stays until then.

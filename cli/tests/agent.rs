@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::Value;
+use std::net::{Ipv4Addr, UdpSocket};
 use support::{Agent, Ended, PATIENCE, RESULTS, Target, barewire, poll};
 
 /// The Agent's bins are off by 1/128, the buckets that were sent by 1/256 of their middle, the results by 1/1024.
@@ -11,6 +12,7 @@ const ERROR: f64 = 1.0 / 128.0 + 1.0 / 256.0 + 1.0 / 1024.0;
 #[test]
 fn a_run_is_told_alike_by_the_agent_whatever_the_way() {
     let (target, mut agent) = (Target::start(&["--delay", "1ms..20ms"]), Agent::start());
+    assert!(agent.child.owns(agent.udp().port()));
     let ways = [
         ("udp", format!("udp://{}", agent.udp())),
         ("unixgram", format!("unixgram:{}", agent.datagram_socket().display())),
@@ -32,6 +34,10 @@ fn a_run_is_told_alike_by_the_agent_whatever_the_way() {
     }
     the_agent_knows_the_names(&agent);
     assert_eq!(agent.complaints(), Vec::<String>::new());
+    // It would have said so.
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    stranger.send_to(b"no line", agent.udp()).expect("a datagram");
+    poll(PATIENCE, "a complaint of the Agent", || (!agent.complaints().is_empty()).then_some(()));
     assert!(agent.child.terminate().success());
 }
 

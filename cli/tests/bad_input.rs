@@ -129,6 +129,23 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["http://TARGET/", "--log", "json", "--log", "json"], &["--log: ", "json", "leave one out"]),
     (&["http://TARGET/", "--otlp", "-", "--log", "json"], &["--log: ", "standard output", "name a file"]),
     (
+        &["http://TARGET/", "--influx", "ftp://RECEIVER/write?db=a&p=hunter2"],
+        &["--influx: ", "'ftp://RECEIVER/write'", "udp://HOST:PORT"],
+    ),
+    (
+        &["http://TARGET/", "--influx", "http://RECEIVER/write?u=me&p=hunter2"],
+        &["--influx: ", "'http://RECEIVER/write'", "add db=…"],
+    ),
+    (
+        &["http://TARGET/", "--influx", "http://RECEIVER/write?db=a&precision=s&p=hunter2"],
+        &["--influx: ", "precision=s", "leave it out"],
+    ),
+    (&["http://TARGET/", "--influx", "udp://me:hunter2@nowhere"], &["--influx: ", "HOST:PORT"]),
+    (
+        &["http://TARGET/", "--influx", "udp://RECEIVER", "--header", "influx:X: hunter2"],
+        &["--header: ", "udp", "leave it out"],
+    ),
+    (
         &["http://TARGET/", "--prometheus", "RECEIVER"],
         &["--prometheus: ", "'RECEIVER'", "choose another port"],
     ),

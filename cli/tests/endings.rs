@@ -88,20 +88,13 @@ fn the_second_interrupt_ends_the_process_at_once() {
     collector.child.stop();
     run.signal(Signal::INT);
     // Its threads have ended, and the final flush hangs.
-    poll(PATIENCE, "the end of the load", || (threads_named(&run, "load") == 0).then_some(()));
+    poll(PATIENCE, "the end of the load", || (run.threads_named("load") == 0).then_some(()));
     assert_eq!(run.exited(), None);
     run.signal(Signal::INT);
     let asked = Instant::now();
     assert_eq!(run.wait(PATIENCE).code(), Some(130));
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     collector.child.cont();
-}
-
-fn threads_named(run: &Child, prefix: &str) -> usize {
-    let tasks =
-        std::fs::read_dir(format!("/proc/{}/task", run.pid())).expect("the threads of a running process");
-    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|name| name.starts_with(prefix)).count()
 }
 
 #[test]

@@ -3,13 +3,13 @@
 mod support;
 
 use barewire::{
-    Event, Exporter, Metric, Registry, Unit,
-    view::{FieldValue, Number},
+    Event, Exporter, Metric, Registry, Reporter, Sample, Unit,
+    view::{Field, FieldValue, Number, SampleRule},
 };
 use barewire_influx::{Influx, push_line};
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use support::{Ended, Influxd, PATIENCE, RESULTS, Target, Victoria, barewire_to_end, poll};
+use support::{Ended, Influxd, PATIENCE, RESULTS, Target, Victoria, barewire, barewire_to_end, poll};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
@@ -124,6 +124,43 @@ fn a_wrong_password_is_told_as_401_and_not_repeated() {
 }
 
 #[test]
+fn a_server_that_stands_still_costs_resolution_and_no_count() {
+    let (target, influxd) = (Target::start(&[]), Influxd::start());
+    let (url, v1) = (target.url(), influxd.write_url(Influxd::PASSWORD));
+    let run = barewire([
+        "run",
+        &url,
+        "-c",
+        "4",
+        "-r",
+        "200",
+        "-d",
+        "5s",
+        "--interval",
+        "100ms",
+        "--influx",
+        &v1,
+        "--results",
+        RESULTS,
+    ]);
+    poll(PATIENCE, "requests in InfluxDB", || {
+        last_sum(&influxd, Influxd::DATABASE, "http.client.requests", "value").filter(|sum| *sum > 0.0)
+    });
+    influxd.child.stop();
+    let before = target.requests();
+    poll(PATIENCE, "the load goes on", || (target.requests() >= before + 200).then_some(()));
+    influxd.child.cont();
+    let ended = Ended::of(run);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let requests = ended.results["requests"].as_f64().expect("requests");
+    assert_eq!(requests, target.requests() as f64);
+    await_last_sum(&influxd, Influxd::DATABASE, "http.client.requests", "value", requests);
+    let account = exporter(&ended, "influx");
+    assert!(account["dropped"].as_u64() > Some(0) && account["complete"] == true, "{account}");
+    assert_eq!(influxd.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_type_conflict_costs_the_points_it_is_about_and_no_others() {
     let (target, influxd) = (Target::start(&[]), Influxd::start());
     // Without a time, it is of now: a server keeps types apart by the week.
@@ -192,6 +229,42 @@ fn what_is_sent_compressed_is_stored_and_a_conflict_is_told() {
     assert_eq!((delivered.points, delivered.left_out), (2, 1));
     let warning = influx.warning().expect("what the server said");
     assert!(warning.contains("partial write: field type conflict"), "{warning}");
+}
+
+#[test]
+fn as_many_points_are_stored_as_there_were_samples_also_where_all_end_at_once() {
+    let influxd = Influxd::start();
+    let registry = Registry::new("shop");
+    registry.keep_samples(4096);
+    let series = registry.sample_series(Metric::new("request").label("method", "GET"));
+    let rule = SampleRule::new("requests").by_as("method", "method").field("bytes", Field::Bytes);
+    let samples_to = |url: &str| Influx::open(url).expect("a destination").samples(rule.clone());
+    let reporting = Reporter::every(Duration::from_secs(3600))
+        .export(samples_to(&influxd.write_url(Influxd::PASSWORD)))
+        .export(samples_to(&influxd.udp_url()))
+        .start(&registry);
+    let mut shard = registry.shard();
+    let at = registry.start_unix_ns();
+    for _ in 0..1000 {
+        shard.sample(Sample {
+            series,
+            start_unix_ns: at,
+            duration_ns: 5,
+            bytes: 1,
+            counted: true,
+            trace: None,
+        });
+    }
+    let report = reporting.stop(PATIENCE);
+    for (lane, database) in report.lanes.iter().zip([Influxd::DATABASE, Influxd::UDP_DATABASE]) {
+        assert_eq!((lane.samples, lane.samples_lost), (1000, 0), "{lane:?}");
+        poll(PATIENCE, &format!("all samples in {database}"), || {
+            influxd
+                .value(database, r#"SELECT count("bytes") FROM "requests""#)
+                .filter(|count| *count == 1000.0)
+        });
+    }
+    assert_eq!(influxd.complaints(), Vec::<String>::new());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 use support::{
@@ -56,7 +56,9 @@ fn prometheus_scrapes_a_target_and_answers_queries() {
     let mut prometheus = Prometheus::start(&[]);
     let mut observer = Prometheus::start(&[prometheus.addr()]);
     poll(PATIENCE, "the target is up", || (observer.targets_up() == 1).then_some(()));
-    assert_eq!(observer.value("up{job=\"test\"}"), Some(1.0));
+    // A scrape is told of before what it brought can be asked for.
+    let up = poll(PATIENCE, "the figures of a scrape", || observer.value("up{job=\"test\"}"));
+    assert_eq!(up, 1.0);
     assert_eq!(observer.value("up > 1"), None);
 
     assert!(prometheus.child.terminate().success());
@@ -108,6 +110,8 @@ fn a_port_belongs_to_the_program_that_listens_on_it() {
     assert!(!nginx.child.owns(free_port()));
 
     let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    assert!(!nginx.child.owns(stranger.local_addr().expect("its address").port()));
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     assert!(!nginx.child.owns(stranger.local_addr().expect("its address").port()));
 }
 

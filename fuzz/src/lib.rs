@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accept;
 pub mod event;
 pub mod field;
 pub mod frame;

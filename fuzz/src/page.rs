@@ -1,27 +1,30 @@
 //! Every line of every page is one that Prometheus reads.
 
 use barewire::view::{Frame, Value};
-use barewire_promtext::{Encoder, Format};
+use barewire_promtext::{Encoder, Escaping, Format};
 
-/// Writes the page of `frames` twice in each format and reads its lines.
+const SCHEMES: [Escaping; 4] = [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
+
+/// Writes the page of `frames` twice in each format, under each escaping, and reads its lines.
 ///
 /// # Panics
 /// When one breaks the format, when points are missing, or when the two differ.
 pub fn check(frames: &[Frame]) {
-    for format in [Format::Text004, Format::OpenMetrics] {
-        let mut encoder = Encoder::new(format);
+    let formats = [Format::Text004, Format::OpenMetrics].into_iter();
+    for (format, escaping) in formats.flat_map(|format| SCHEMES.map(|escaping| (format, escaping))) {
+        let mut encoder = Encoder::new(format).escaping(escaping);
         let (mut page, mut again) = (Vec::new(), Vec::new());
         let encoded = encoder.push(frames, &mut page);
         let points = frames.iter().flat_map(|frame| &frame.points);
         let present = points.filter(|point| point.value != Value::Absent).count() as u64;
         assert_eq!(encoded.points + encoded.left_out, present);
-        check_page(&String::from_utf8(page.clone()).expect("UTF-8"), format);
+        check_page(&String::from_utf8(page.clone()).expect("UTF-8"), format, escaping);
         assert_eq!(encoder.push(frames, &mut again), encoded);
         assert_eq!(again, page);
     }
 }
 
-fn check_page(page: &str, format: Format) {
+fn check_page(page: &str, format: Format, escaping: Escaping) {
     assert!(page.is_empty() || page.ends_with('\n'));
     let page = match format {
         Format::Text004 => page,
@@ -29,6 +32,7 @@ fn check_page(page: &str, format: Format) {
     };
     for line in page.split_terminator('\n') {
         assert!(is_head(line, format) || is_sample(line), "{line:?}");
+        assert!(escaping == Escaping::AllowUtf8 || !line.starts_with('{'), "{line:?}");
     }
 }
 
@@ -37,33 +41,54 @@ fn is_head(line: &str, format: Format) -> bool {
     let Some((word, rest)) = line.strip_prefix("# ").and_then(|rest| rest.split_once(' ')) else {
         return false;
     };
-    let Some((name, text)) = rest.split_once(' ') else { return false };
-    is_name(name)
-        && match word {
-            "HELP" => format == Format::Text004 || unescape(text, &['\\', 'n', '"']) == Some(""),
-            "TYPE" => ["counter", "gauge", "histogram"].contains(&text),
-            "UNIT" => format == Format::OpenMetrics && name.ends_with(text),
-            _ => false,
-        }
+    let Some((name, text)) = name_at(rest) else { return false };
+    let Some(text) = text.strip_prefix(' ') else { return false };
+    match word {
+        "HELP" => format == Format::Text004 || unescape(text, &['\\', 'n', '"']) == Some(""),
+        "TYPE" => ["counter", "gauge", "histogram"].contains(&text),
+        "UNIT" => format == Format::OpenMetrics && name.ends_with(text),
+        _ => false,
+    }
 }
 
-/// `name{label="value",…} number`, the braces only around labels.
+/// The name at the front, without the quotes that it has unless it needs none, and what follows it.
+fn name_at(text: &str) -> Option<(&str, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find([' ', '{', '='])?;
+        return Some(text.split_at(end)).filter(|(name, _)| is_name(name));
+    };
+    let after = unescape(quoted, &['\\', 'n', '"'])?.strip_prefix('"')?;
+    let name = &quoted[..quoted.len() - after.len() - 1];
+    (!is_name(name) || name.contains(':')).then_some((name, after))
+}
+
+/// `name{label="value",…} number` or `{"name",label="value",…} number`, the braces only around something.
 fn is_sample(line: &str) -> bool {
-    let Some(name_len) = line.find(['{', ' ']) else { return false };
-    let (name, mut rest) = line.split_at(name_len);
-    let mut opening = '{';
+    let mut rest = line;
+    let (mut opening, mut has_name) = ('{', false);
+    if !line.starts_with('{') {
+        let Some((_, behind)) = name_at(line) else { return false };
+        (rest, has_name) = (behind, true);
+    }
     while let Some(label) = rest.strip_prefix(opening) {
-        let Some((key, value)) = label.split_once("=\"") else { return false };
-        let Some(after) = unescape(value, &['\\', 'n', '"']).and_then(|after| after.strip_prefix('"')) else {
-            return false;
+        let Some((key, after)) = name_at(label) else { return false };
+        let after = match after.strip_prefix("=\"") {
+            None if has_name => return false,
+            None => {
+                has_name = true;
+                after
+            }
+            Some(_) if key.contains(':') && !label.starts_with('"') => return false,
+            Some(value) => match unescape(value, &['\\', 'n', '"']).and_then(|after| after.strip_prefix('"'))
+            {
+                Some(after) => after,
+                None => return false,
+            },
         };
-        if !is_name(key) || key.contains(':') {
-            return false;
-        }
         opening = ',';
         rest = after.strip_prefix('}').unwrap_or(after);
     }
-    is_name(name) && rest.strip_prefix(' ').is_some_and(|number| number.parse::<f64>().is_ok())
+    has_name && rest.strip_prefix(' ').is_some_and(|number| number.parse::<f64>().is_ok())
 }
 
 /// What follows the text up to a quote that is not escaped, if it escapes nothing but `escapes`.

@@ -6,6 +6,8 @@ mod udp;
 
 use std::{fmt, path::Path, sync::Arc, time::Instant};
 
+#[cfg(feature = "tls")]
+use barewire::wire::net::Tls;
 use barewire::{
     Delivered, Error, Event, ExportError, Exporter, Samples, Snapshot,
     view::{SampleRule, Shape, Temporality, View},
@@ -167,6 +169,17 @@ impl Influx {
     pub fn auth(mut self, auth: Auth) -> Result<Self, Error> {
         self.way.http("an authorization")?.post.set_auth(auth)?;
         Ok(self)
+    }
+
+    /// Speaks TLS in this way. It has no meaning for UDP, nor for a URL of `http`; without it, `https` trusts whom the
+    /// system trusts.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: &Tls) -> Self {
+        if let Way::Http(http) = &mut self.way {
+            http.post.set_tls(tls);
+        }
+        self
     }
 
     /// Compresses the bodies of requests. Datagrams stay as they are.

@@ -24,7 +24,7 @@ use crate::encode::{Encoded, Encoder, LogEncoder, SpanEncoder};
 use lines::Lines;
 use way::{Receiver, Way};
 
-/// How long the spans of a request may become, but for the last of them. A Collector takes 20 MiB.
+/// How long the spans of a request may become, but for the last of them: a Collector takes 20 MiB unless told otherwise.
 const SPANS_LIMIT_BYTES: usize = 1 << 20;
 
 /// Carries snapshots out as OTLP/JSON: to a collector over HTTP, or as one document a line to a file.

@@ -1,7 +1,8 @@
-//! OTLP/JSON for barewire: a hand-written encoder, an HTTP exporter and a JSON-lines file.
+//! OTLP/JSON for barewire: hand-written encoders, an HTTP exporter and a JSON-lines file.
 //!
-//! [`Encoder`] turns frames of points into the bytes of one export request. [`Otlp`] shows each snapshot to its
-//! views, encodes what they show, and posts it to a collector or writes it as a line.
+//! [`Encoder`] turns frames of points into the bytes of one export request of metrics, [`LogEncoder`] events into one
+//! of logs, [`SpanEncoder`] samples into one of traces. [`Otlp`] shows each snapshot to its views, encodes what they
+//! show, and posts it to a collector or writes it as a line; events and traced samples go the same way.
 //!
 //! ```no_run
 //! use barewire_otlp_json::Otlp;

@@ -119,12 +119,14 @@ impl Shared {
 }
 
 impl Desk {
-    /// The scraper by that name that has no connection now, or else a new one.
+    /// A scraper by that name that has no connection now, or else a new one.
     ///
     /// Whoever has several connections at a time is several scrapers: two servers on one machine look alike.
     fn scraper(&mut self, who: u64) -> Arc<Scraper> {
         let is_away = |scraper: &Arc<Scraper>| Arc::strong_count(scraper) == 1;
-        if let Some(known) = self.scrapers.iter().find(|known| known.who == who && is_away(known)) {
+        let away = self.scrapers.iter().filter(|known| known.who == who && is_away(known));
+        // Whoever has waited longest, so that no place stays empty for ever.
+        if let Some(known) = away.min_by_key(|known| known.snapshot.load(Relaxed)) {
             return Arc::clone(known);
         }
         if self.scrapers.len() == MAX_SCRAPERS {
@@ -182,6 +184,14 @@ mod tests {
         shared.taken(&newest(&shared), &mut visit("p"));
         assert!(!is_seen(&shared));
         shared.taken(&newest(&shared), &mut visit("curl"));
+        assert!(is_seen(&shared));
+        // Two that were there at once and come one after another: each has a place.
+        drop(first);
+        shared.put(&registry.snapshot());
+        shared.taken(&newest(&shared), &mut visit("curl"));
+        shared.taken(&newest(&shared), &mut visit("p"));
+        assert!(!is_seen(&shared));
+        shared.taken(&newest(&shared), &mut visit("p"));
         assert!(is_seen(&shared));
     }
 

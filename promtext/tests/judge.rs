@@ -20,7 +20,7 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-const PAGES: usize = 200;
+const PAGES: usize = 100;
 
 #[test]
 fn hostile_pages_of_openmetrics_are_read_by_the_strict_parser() {

@@ -3,11 +3,11 @@
 mod common;
 
 use barewire::{
-    Metric, Unit,
-    view::{Exponential, ExponentialBuckets, Frame, Number, Point, Temporality, Value},
+    Distribution, Metric, Unit,
+    view::{Exponential, ExponentialBuckets, Frame, Number, Point, Recorded, Temporality, Value},
 };
-use barewire_promtext::{Encoded, Encoder, Format};
-use common::{counter, explicit, frame, fresh, gauge, page, point};
+use barewire_promtext::{Encoded, Encoder, Escaping, Format};
+use common::{FORMATS, SCHEMES, counter, explicit, frame, fresh, gauge, page, point};
 
 fn assert_page(format: Format, points: Vec<Point>, expected: &str) {
     let count = points.len() as u64;
@@ -368,4 +368,117 @@ fn a_point_that_changes_its_kind_is_left_out() {
     frames[0].points[0].value = Value::Counter(Number::Int(1));
     let (page, encoded) = page(&mut encoder, &frames);
     assert_eq!((page.as_str(), encoded), ("", Encoded { points: 0, left_out: 1 }));
+}
+
+fn escaped(format: Format, escaping: Escaping, points: Vec<Point>) -> (String, Encoded) {
+    page(&mut Encoder::new(format).escaping(escaping), &[frame(points)])
+}
+
+#[test]
+fn names_that_need_it_stand_in_quotes_where_utf8_is_allowed() {
+    let (page, encoded) = escaped(Format::OpenMetrics, Escaping::AllowUtf8, run());
+    let expected = r#"# HELP "http.client.requests" Requests that were answered.
+# TYPE "http.client.requests" counter
+{"http.client.requests_total","http.response.status_code"="200"} 7.0
+{"http.client.requests_total","http.response.status_code"="500"} 0.0
+# TYPE "http.client.request.duration_seconds" histogram
+# UNIT "http.client.request.duration_seconds" seconds
+{"http.client.request.duration_seconds_bucket",step="a",le="0.005"} 1
+{"http.client.request.duration_seconds_bucket",step="a",le="1.0"} 1
+{"http.client.request.duration_seconds_bucket",step="a",le="2.5"} 3
+{"http.client.request.duration_seconds_bucket",step="a",le="+Inf"} 6
+{"http.client.request.duration_seconds_sum",step="a"} 10.25
+{"http.client.request.duration_seconds_count",step="a"} 6
+# TYPE cpu_percent gauge
+# UNIT cpu_percent percent
+cpu_percent 12.5
+# TYPE users gauge
+users 64.0
+# EOF
+"#;
+    assert_eq!(page, expected);
+    assert_eq!(encoded, Encoded { points: 5, left_out: 0 });
+}
+
+#[test]
+fn a_name_in_quotes_escapes_what_would_end_it() {
+    let metric = Metric::new("a\"b\\c\nd").label("l\"\\\0", "v");
+    let points = vec![point(metric, Value::Gauge(Number::Int(1))), gauge("\u{e9}", 2.0)];
+    let (page, _) = escaped(Format::Text004, Escaping::AllowUtf8, points);
+    let expected = concat!(
+        r#"# TYPE "a\"b\\c_d" gauge"#,
+        "\n",
+        r#"{"a\"b\\c_d","l\"\\_"="v"} 1"#,
+        "\n# TYPE \"\u{e9}\" gauge\n{\"\u{e9}\"} 2\n"
+    );
+    assert_eq!(page, expected);
+}
+
+#[test]
+fn endings_are_escaped_with_the_name() {
+    let points = || {
+        let sent = Metric::new("http.sent").unit(Unit::Bytes).label("http.route", "/");
+        let took = Metric::new("http.took").unit(Unit::Seconds);
+        vec![point(sent, Value::Counter(Number::Int(7))), point(took, explicit(&[], &[2], Number::Int(3)))]
+    };
+    let (page, _) = escaped(Format::Text004, Escaping::Dots, points());
+    let expected = r#"# TYPE http_dot_sent__bytes__total counter
+http_dot_sent__bytes__total{http_dot_route="/"} 7
+# TYPE http_dot_took__seconds histogram
+http_dot_took__seconds_bucket{le="+Inf"} 2
+http_dot_took__seconds_sum 3
+http_dot_took__seconds_count 2
+"#;
+    assert_eq!(page, expected);
+    // No unit where the family's name, without `_total`, does not end in it.
+    let (page, _) = escaped(Format::OpenMetrics, Escaping::Values, points());
+    let expected = r#"# TYPE U__http_2e_sent__bytes_ counter
+U__http_2e_sent__bytes__total{U__http_2e_route="/"} 7.0
+# TYPE U__http_2e_took__seconds histogram
+# UNIT U__http_2e_took__seconds seconds
+U__http_2e_took__seconds_bucket{le="+Inf"} 2
+U__http_2e_took__seconds_sum 3.0
+U__http_2e_took__seconds_count 2
+# EOF
+"#;
+    assert_eq!(page, expected);
+}
+
+#[test]
+fn names_that_become_the_same_are_one_family_and_their_series_stand_once() {
+    let labelled = |name: &str, route: &str, value| {
+        point(Metric::new(name).label("http.route", route), Value::Gauge(Number::Int(value)))
+    };
+    let points = || {
+        let same = point(Metric::new("a_b").label("http_route", "/"), Value::Gauge(Number::Int(4)));
+        vec![labelled("a.b", "/", 1), gauge("c", 2.0), labelled("a_b", "/x", 3), same, counter("a/b", 5)]
+    };
+    let (page, encoded) = escaped(Format::Text004, Escaping::Underscores, points());
+    let merged = "# TYPE a_b gauge\na_b{http_route=\"/\"} 1\na_b{http_route=\"/x\"} 3\n# TYPE c gauge\nc 2\n\
+                  # TYPE a_b_total counter\na_b_total 5\n";
+    assert_eq!((page.as_str(), encoded), (merged, Encoded { points: 4, left_out: 1 }));
+    let (_, encoded) = escaped(Format::Text004, Escaping::Values, points());
+    assert_eq!(encoded, Encoded { points: 5, left_out: 0 });
+}
+
+#[test]
+fn another_escaping_renders_everything_anew() {
+    let points = || vec![gauge("a.b", 1.0)];
+    let mut encoder = Encoder::new(Format::Text004);
+    page(&mut encoder, &[frame(points())]);
+    let (page, _) = page(&mut encoder.escaping(Escaping::Dots), &[frame(points())]);
+    assert_eq!(page, "# TYPE a_dot_b gauge\na_dot_b 1\n");
+}
+
+#[test]
+fn a_distribution_is_left_out_in_every_combination() {
+    let recorded = Recorded { decimals: 9, run: Distribution::default(), window: Distribution::default() };
+    for (format, escaping) in FORMATS.into_iter().flat_map(|format| SCHEMES.map(|scheme| (format, scheme))) {
+        let points = vec![point(Metric::new("h"), Value::Recorded(recorded.clone())), gauge("g", 1.0)];
+        let mut encoder = Encoder::new(format).escaping(escaping);
+        for _ in 0..2 {
+            let (page, encoded) = page(&mut encoder, &[frame(points.clone())]);
+            assert_eq!(encoded, Encoded { points: 1, left_out: 1 }, "{page}");
+        }
+    }
 }

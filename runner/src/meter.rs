@@ -143,15 +143,14 @@ impl Meters {
         if meters.request_body_len > 0 && exchange.bytes_out > 0 {
             shard.record(meters.request_size, meters.request_body_len);
         }
-        let [good_size, bad_size] = meters.response_sizes;
         let response_size = if exchange.outcome.failure.is_none() {
             shard.add(meters.successes, 1);
-            good_size
+            meters.response_sizes[0]
         } else {
             shard.add(meters.failures, 1);
             let errors = meters.errors(shard, exchange.outcome);
             shard.add(errors, 1);
-            bad_size
+            meters.response_sizes[1]
         };
         if exchange.outcome.status.is_some() {
             shard.record(response_size, exchange.body_bytes);

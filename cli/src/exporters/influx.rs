@@ -20,6 +20,12 @@ pub(super) fn open(
     for header in settings.headers(name) {
         influx = influx.header(&header.name, &header.value).map_err(flag("--header"))?;
     }
+    if let Some(auth) = settings.auth(name) {
+        influx = influx.auth(auth).map_err(flag("--auth"))?;
+    }
+    if let Some(tls) = settings.tls() {
+        influx = influx.tls(tls);
+    }
     for profile in settings.profiles(name) {
         influx = influx.view(profile.view(workload, Wire::Influx));
         if let Some(rule) = profile.samples(Wire::Influx) {

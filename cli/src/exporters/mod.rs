@@ -8,11 +8,10 @@ mod secret;
 mod settings;
 mod statsd;
 
-use std::net::SocketAddr;
-
 use barewire::{Error, Exporter, wire::http::Url};
 use barewire_runner::{Origin, Wire, Workload};
 
+pub(crate) use self::prometheus::Page;
 use crate::{args::RunArgs, failure::Failure};
 use settings::{Name, Settings};
 
@@ -35,8 +34,8 @@ const ANY_PORT: &str = "127.0.0.1:0";
 #[derive(Default)]
 pub(crate) struct Exporters {
     pub(crate) list: Vec<Box<dyn Exporter>>,
-    /// Where the Prometheus pages are.
-    pub(crate) pages: Vec<SocketAddr>,
+    /// Those of them that are Prometheus pages.
+    pub(crate) pages: Vec<Page>,
     /// Whether one of them writes to stdout, which is nobody else's then.
     pub(crate) stdout: bool,
     /// Whether one of them tells of requests one by one.
@@ -76,6 +75,11 @@ impl Exporters {
                 "--trace-sample: no exporter of this run takes traces: {remedy}"
             )));
         }
+        if exporters.pages.is_empty() && !args.linger.is_zero() {
+            return Err(Failure::Usage(
+                "--linger: this run has no page to scrape: add --prometheus, or leave it out".to_owned(),
+            ));
+        }
         Ok(exporters)
     }
 
@@ -92,7 +96,7 @@ impl Exporters {
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
                 let page = prometheus::open(destination, name, settings, workload)?;
-                self.pages.push(page.local_addr());
+                self.pages.push(Page::of(&page, self.list.len()));
                 Box::new(page)
             }
             STATSD => Box::new(statsd::open(destination, name, settings, workload)?),

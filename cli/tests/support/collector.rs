@@ -21,7 +21,16 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start() -> Self {
-        Self::launch("http", CONFIG, "", |http| http_get(local(http), "/v1/metrics").is_ok())
+        Self::launch("http", CONFIG, "", answers)
+    }
+
+    /// One that has no place for logs and traces.
+    pub(crate) fn start_for_metrics() -> Self {
+        let has_place = |line: &&str| {
+            !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:")
+        };
+        let config: Vec<_> = CONFIG.lines().filter(has_place).collect();
+        Self::launch("http", &config.join("\n"), "", answers)
     }
 
     /// Speaks TLS with a certificate of `authority`, to clients with one of `clients`.
@@ -32,15 +41,6 @@ impl Collector {
             .replace("@KEY@", &own.key.display().to_string())
             .replace("@CLIENTS@", &clients.file().display().to_string());
         Self::launch("https", CONFIG, &tls, |_| true)
-    }
-
-    /// One that has no place for logs and traces.
-    pub(crate) fn start_for_metrics() -> Self {
-        let has_place = |line: &&str| {
-            !line.trim_start().starts_with("logs:") && !line.trim_start().starts_with("traces:")
-        };
-        let config = CONFIG.lines().filter(has_place).collect::<Vec<_>>().join("\n");
-        Self::launch("http", &config, "", |http| http_get(local(http), "/v1/metrics").is_ok())
     }
 
     fn launch(scheme: &'static str, config: &str, tls: &str, ready: impl Fn(u16) -> bool) -> Self {
@@ -113,4 +113,9 @@ impl Collector {
 
 fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Whether there is any answer: a GET is not allowed there.
+fn answers(http: u16) -> bool {
+    http_get(local(http), "/v1/metrics").is_ok()
 }

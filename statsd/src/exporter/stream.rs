@@ -115,3 +115,34 @@ fn is_closed(kind: ErrorKind) -> bool {
             | ErrorKind::WriteZero
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, io::Read, os::unix::net::UnixListener, process, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_frame_that_breaks_off_ends_its_connection_and_the_next_is_whole() {
+        let path = env::temp_dir().join(format!("barewire-stream-{}.socket", process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut stream = Stream::new(&path).unwrap();
+        let socket = connect(&path).unwrap();
+        // A frame needs many turns through so small a buffer, so it breaks off in the middle.
+        socket.set_send_buffer_size(1).unwrap();
+        stream.socket = Some(socket);
+        let error = stream.send(&[b'x'; 8192], Instant::now() + Duration::from_millis(200)).unwrap_err();
+        assert!(matches!(error, ExportError::TimedOut(_)), "{error}");
+        assert!(stream.socket.is_none());
+        let mut broken = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut broken).unwrap();
+        assert!((1..8196).contains(&broken.len()), "{}", broken.len());
+
+        stream.send(b"a:1|c\n", Instant::now() + Duration::from_secs(60)).unwrap();
+        drop(stream);
+        let mut whole = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut whole).unwrap();
+        assert_eq!(whole, b"\x06\0\0\0a:1|c\n");
+        fs::remove_file(&path).unwrap();
+    }
+}

@@ -116,10 +116,6 @@ impl Auth {
         Header::new(AUTHORIZATION, &value).expect("a secret without control characters")
     }
 
-    pub(super) fn secret(&self) -> &str {
-        &self.secret.text
-    }
-
     /// Reads the file of the secret again if it looks different, and says whether it says something else. What
     /// cannot be read, as a file that is just being written, leaves the secret as it is.
     pub(super) fn renew(&mut self) -> bool {

@@ -6,7 +6,7 @@
 //! ```text
 //!  document ──gzip──▶ Post ──▶ head ▸ body ──▶ receiver
 //!                      ▲                          │ 429, 502, 503, 504 with Retry-After: a pause, then again
-//!                      │                          │ 401 and another token in the file: again, once
+//!                      │                          │ 401 and another token in the file: again
 //!                      └── Answer ◀───────────────┘ any other status
 //! ```
 //!
@@ -210,11 +210,10 @@ impl Post {
             self.request.head_into(url.unwrap_or(&self.request.url), length, &mut self.head);
             let response = self.client.send(&self.head, document, on_stale, deadline).map_err(failed)?;
             let (status, retry_after) = (response.status, response.retry_after);
-            let was = last.replace((status, self.head.len() as u64 + length));
+            last = Some((status, self.head.len() as u64 + length));
             match retry_after.filter(|_| is_retryable(status)) {
                 Some(pause) => self.pause.begin(pause, Instant::now()),
-                // Once is enough: another token that is refused too will be no better a third time.
-                None if status == 401 && !matches!(was, Some((401, _))) && self.request.reread() => {}
+                None if status == 401 && self.request.reread() => {}
                 None => break,
             }
         }
@@ -269,9 +268,6 @@ impl Request {
         let mut secrets = Secrets::default();
         secrets.add_query(self.url.target());
         self.headers.iter().for_each(|header| secrets.add_header(header));
-        if let Some(auth) = &self.auth {
-            secrets.add(auth.secret());
-        }
         secrets
     }
 }

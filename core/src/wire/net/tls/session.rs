@@ -171,12 +171,13 @@ impl Session {
     fn hears_nothing(&mut self) -> bool {
         loop {
             match self.connection.process_new_packets() {
-                Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
+                Ok(state) if state.plaintext_bytes_to_read() == 0 => {}
                 _ => return false,
             }
             match self.connection.read_tls(&mut &self.socket) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return error.kind() == ErrorKind::WouldBlock,
+                // Closed, by itself or by word.
                 Ok(0) => return false,
                 Ok(_) => {}
             }

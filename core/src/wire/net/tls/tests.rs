@@ -1,5 +1,7 @@
 //! The client against servers of TLS on loopback, whose certificates were made for the test.
 
+mod authority;
+
 use std::{
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
@@ -9,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
     server::WebPkiClientVerifier,
     version::{TLS12, TLS13},
 };
 
+use self::authority::{Authority, Files};
 use super::*;
 use crate::wire::net::{Client, NetErrorKind, OnStale, Stage};
 
@@ -26,68 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 type Secured = StreamOwned<ServerConnection, TcpStream>;
 /// What a server does with its connections, one after the other.
 type Script = Vec<Box<dyn FnOnce(&mut Secured) + Send>>;
-
-/// A certificate authority, and the directory of what it made.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: PathBuf,
-}
-
-/// The files of a certificate and of its key.
-struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let directory = std::env::temp_dir().join(format!("barewire-tls-{name}-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let authority = Authority { issuer, directory };
-        authority.write("ca.pem", &authority.issuer.pem());
-        authority
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.directory.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn file(&self) -> PathBuf {
-        self.directory.join("ca.pem")
-    }
-
-    fn tls(&self) -> Tls {
-        Tls::trusting([self.file()]).unwrap()
-    }
-
-    /// A certificate for `host`, valid until the year.
-    fn certify(&self, host: &str, until: i32) -> Files {
-        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-        params.not_after = date_time_ymd(until, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Files {
-            certificate: self.write(&format!("{host}-{until}.pem"), &certificate.pem()),
-            key: self.write(&format!("{host}-{until}.key"), &key.serialize_pem()),
-        }
-    }
-
-    fn server(&self) -> Server {
-        Server::new(&self.certify("127.0.0.1", 2100))
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.directory));
-    }
-}
 
 /// How a server speaks.
 struct Server {
@@ -106,6 +46,11 @@ impl Server {
     fn new(files: &Files) -> Self {
         let files = (files.certificate.clone(), files.key.clone());
         Server { files, clients: None, versions: vec![&TLS12, &TLS13] }
+    }
+
+    /// With a certificate of `authority`.
+    fn of(authority: &Authority) -> Self {
+        Server::new(&authority.certify("127.0.0.1", 2100))
     }
 
     fn only(mut self, version: &'static SupportedProtocolVersion) -> Self {
@@ -223,7 +168,7 @@ fn failing() -> Box<dyn FnOnce(&mut Secured) + Send> {
 fn both_versions_are_spoken_and_a_connection_is_kept() {
     let authority = Authority::new("versions");
     for version in [&TLS12, &TLS13] {
-        let mut running = authority.server().only(version).run(&authority.tls(), vec![answering(3)]);
+        let mut running = Server::of(&authority).only(version).run(&authority.tls(), vec![answering(3)]);
         for _ in 0..3 {
             assert_eq!(running.send(), ok());
         }
@@ -282,7 +227,7 @@ fn a_peer_that_asks_for_a_certificate_is_shown_it() {
     let (authority, clients) = (Authority::new("asks"), Authority::new("clients"));
     let me = clients.certify("me", 2100);
     for version in [&TLS12, &TLS13] {
-        let server = authority.server().only(version).asking_for(&clients);
+        let server = Server::of(&authority).only(version).asking_for(&clients);
         let tls = authority.tls().identity(&me.certificate, &me.key).unwrap();
         let mut running = server.run(&tls, vec![answering(2)]);
         assert_eq!([running.send(), running.send()], [ok(), ok()]);
@@ -294,7 +239,7 @@ fn a_peer_that_asks_for_a_certificate_is_shown_it() {
 fn a_peer_that_misses_a_certificate_is_said_to() {
     let (authority, clients) = (Authority::new("misses"), Authority::new("missed"));
     for version in [&TLS12, &TLS13] {
-        let server = authority.server().only(version).asking_for(&clients);
+        let server = Server::of(&authority).only(version).asking_for(&clients);
         let mut running = server.run(&authority.tls(), vec![failing()]);
         let error = running.send().unwrap_err();
         let expected = "the peer asked for a client certificate: give one, and its key (--cert and --key)";
@@ -302,7 +247,7 @@ fn a_peer_that_misses_a_certificate_is_said_to() {
         running.done();
     }
     let me = authority.certify("me", 2100);
-    let server = authority.server().asking_for(&clients);
+    let server = Server::of(&authority).asking_for(&clients);
     let mut running = server.run(&authority.tls().identity(me.certificate, me.key).unwrap(), vec![failing()]);
     let error = running.send().unwrap_err();
     assert_eq!(error, "cannot speak tls: the peer does not accept the client certificate (UnknownCA)");
@@ -312,7 +257,7 @@ fn a_peer_that_misses_a_certificate_is_said_to() {
 #[test]
 fn a_peer_that_leaves_at_once_for_want_of_a_certificate_is_understood() {
     let (authority, clients) = (Authority::new("leaves"), Authority::new("left"));
-    let server = authority.server().asking_for(&clients);
+    let server = Server::of(&authority).asking_for(&clients);
     // It asks, and is gone before its alert could be heard.
     let act = |stream: &mut Secured| {
         while stream.conn.is_handshaking() {
@@ -374,7 +319,7 @@ fn every_stage_ends_at_the_one_deadline() {
             stream.conn.complete_io(&mut stream.sock).unwrap();
             wait.recv_timeout(PATIENCE).expect("the client to be done");
         };
-        let mut running = authority.server().run(&authority.tls(), vec![Box::new(act)]);
+        let mut running = Server::of(&authority).run(&authority.tls(), vec![Box::new(act)]);
         assert_eq!(stage_of_time_out(&mut running, &body, patience), expected);
         done.send(()).unwrap();
         running.done();
@@ -392,7 +337,7 @@ fn a_body_of_many_records_arrives_whole() {
         assert!(request == expected);
         stream.write_all(OK).unwrap();
     };
-    let mut running = authority.server().run(&authority.tls(), vec![Box::new(act)]);
+    let mut running = Server::of(&authority).run(&authority.tls(), vec![Box::new(act)]);
     let response = running.client.send(head, &body, OnStale::Fail, Instant::now() + PATIENCE).unwrap();
     assert_eq!(response.status, 200);
     running.done();
@@ -403,6 +348,7 @@ fn a_connection_that_was_closed_while_idle_is_left_without_a_retry_however_it_wa
     let authority = Authority::new("idle");
     for says_so in [true, false] {
         let (told, tell) = mpsc::channel::<()>();
+        let (hold, held) = mpsc::channel::<TcpStream>();
         let first = move |stream: &mut Secured| {
             read_request(stream);
             stream.write_all(OK).unwrap();
@@ -410,9 +356,11 @@ fn a_connection_that_was_closed_while_idle_is_left_without_a_retry_however_it_wa
             if says_so {
                 stream.conn.send_close_notify();
                 stream.conn.complete_io(&mut stream.sock).unwrap();
+                // The connection below it lives on.
+                hold.send(stream.sock.try_clone().unwrap()).unwrap();
             }
         };
-        let mut running = authority.server().run(&authority.tls(), vec![Box::new(first), answering(1)]);
+        let mut running = Server::of(&authority).run(&authority.tls(), vec![Box::new(first), answering(1)]);
         assert_eq!(running.send(), ok());
         told.send(()).unwrap();
         let deadline = Instant::now() + PATIENCE;
@@ -422,6 +370,7 @@ fn a_connection_that_was_closed_while_idle_is_left_without_a_retry_however_it_wa
         }
         assert_eq!(running.send(), ok());
         running.done();
+        drop(held);
     }
 }
 
@@ -435,7 +384,7 @@ fn a_connection_that_turns_out_stale_is_retried_where_that_is_allowed() {
             read_request(stream);
         })
     };
-    let mut running = authority.server().run(&authority.tls(), vec![stale(), stale()]);
+    let mut running = Server::of(&authority).run(&authority.tls(), vec![stale(), stale()]);
     assert_eq!(running.send(), ok());
     let retried = running.client.send(HEAD, b"{}", OnStale::Retry, Instant::now() + PATIENCE).unwrap();
     assert_eq!(retried.status, 200);
@@ -457,7 +406,7 @@ fn a_response_that_lasts_until_the_end_has_to_have_an_end() {
             stream.flush().unwrap();
         })
     };
-    let mut running = authority.server().run(&authority.tls(), vec![ending(true), ending(false)]);
+    let mut running = Server::of(&authority).run(&authority.tls(), vec![ending(true), ending(false)]);
     assert_eq!(running.send(), ok());
     let error = running.send().unwrap_err();
     assert!(error.starts_with("cannot read the response: peer closed connection without"), "{error}");
@@ -474,7 +423,7 @@ fn a_client_that_leaves_says_so() {
         // An end that nobody announced is an error.
         say.send(stream.read(&mut [0]).ok()).unwrap();
     };
-    let mut running = authority.server().run(&authority.tls(), vec![Box::new(act)]);
+    let mut running = Server::of(&authority).run(&authority.tls(), vec![Box::new(act)]);
     assert_eq!(running.send(), ok());
     running.done();
     assert_eq!(said.recv_timeout(PATIENCE).unwrap(), Some(0));
