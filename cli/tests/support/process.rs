@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, process};
 
 /// A folder that is removed with this value.
@@ -55,6 +55,7 @@ pub(crate) struct Child {
     process: process::Child,
     /// Gone only with this value, or handed on by it.
     dir: Option<Dir>,
+    started: Instant,
     exit: Option<ExitStatus>,
 }
 
@@ -62,6 +63,7 @@ impl Child {
     /// Starts `command` in `dir`, its output going to files there.
     pub(crate) fn start(mut command: Command, dir: Dir) -> Self {
         let output = |name| File::create(dir.path().join(name)).expect("a file for the output");
+        let started = Instant::now();
         let process = command
             .current_dir(dir.path())
             .stdin(Stdio::null())
@@ -70,7 +72,7 @@ impl Child {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { process, dir: Some(dir), exit: None }
+        Self { process, dir: Some(dir), started, exit: None }
     }
 
     pub(crate) fn dir(&self) -> &Dir {
@@ -90,6 +92,11 @@ impl Child {
     /// What the program logged so far.
     pub(crate) fn log(&self) -> String {
         self.dir().read("stderr")
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -136,10 +143,18 @@ impl Child {
 
     /// The memory that the program holds, in KiB.
     pub(crate) fn rss_kib(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.pid());
-        let status = fs::read_to_string(&path).expect("the state of a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS in it");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+        self.status_kib("VmRSS:").expect("VmRSS of a running process")
+    }
+
+    /// The most memory that the program ever held, in KiB; `None` when it has ended.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, field: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+        Some(value.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
     }
 
     /// How many threads of the program have a name that begins so.
