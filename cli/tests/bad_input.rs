@@ -247,7 +247,7 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["http://TARGET/", "--profile", "k6"], &["--profile", "'k6'", "the profiles are barewire, tigrister"]),
     (
         &["http://TARGET/", "--profile", "statsd=barewire"],
-        &["--profile: ", "'statsd'", "add --otlp or --influx or --prometheus"],
+        &["--profile: ", "'statsd'", "add --otlp or --statsd or --influx or --prometheus"],
     ),
 ];
 
