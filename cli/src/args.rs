@@ -58,6 +58,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "URL|metrics:URL|file:PATH|-")]
     pub(crate) otlp: Vec<String>,
 
+    /// Stream DogStatsD to a Datadog Agent, by UDP, over a Unix stream (unix) or in Unix datagrams (unixgram); repeatable
+    #[arg(long, value_name = "udp://HOST:PORT|unix:PATH|unixgram:PATH")]
+    pub(crate) statsd: Vec<String>,
+
     /// Send InfluxDB line protocol by UDP, or to the write API of version 1 (/write?db=…), 2
     /// (/api/v2/write?org=…&bucket=…) or 3 (/api/v3/write_lp?db=…); repeatable
     #[arg(long, value_name = "udp://HOST:PORT|URL")]
@@ -68,19 +72,15 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) prometheus: Vec<String>,
 
-    /// Stream DogStatsD to a Datadog Agent, by UDP, over a Unix stream (unix) or in Unix datagrams (unixgram); repeatable
-    #[arg(long, value_name = "udp://HOST:PORT|unix:PATH|unixgram:PATH")]
-    pub(crate) statsd: Vec<String>,
+    /// At the end, keep the Prometheus pages up until each scraper has fetched the last one, and at most this long; where
+    /// nobody has scraped yet, wait for one. Ctrl-C ends the wait
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    pub(crate) linger: Duration,
 
     /// Write what happens and the figures of every tick as JSON, one document a line in Locust Telemetry's shape, to
     /// stdout or to a file; repeatable
     #[arg(long, value_name = "json[:PATH]")]
     pub(crate) log: Vec<String>,
-
-    /// At the end, keep the Prometheus pages up until each scraper has fetched the last one, and at most this long; where
-    /// nobody has scraped yet, wait for one. Ctrl-C ends the wait
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
-    pub(crate) linger: Duration,
 
     /// Send a header along with an exporter's requests, such as 'otlp:x-api-key: @env:API_KEY'; repeatable
     #[arg(long, value_name = "EXPORTER:NAME: SECRET")]
@@ -138,6 +138,9 @@ Examples:
   barewire run http://127.0.0.1:8080/ -c 64 -d 30s          64 users who wait for their responses
   barewire run http://127.0.0.1:8080/ -r 2000 -d 30s        2000 requests a second, come what may
   barewire run http://127.0.0.1:8080/ --otlp http://127.0.0.1:4318 --prometheus 9646
+  barewire run http://127.0.0.1:8080/ --statsd udp://127.0.0.1:8125 --profile statsd=loaddensity
+  barewire run http://127.0.0.1:8080/ --influx 'http://127.0.0.1:8086/write?db=load' \\
+                 --auth 'influx:basic admin:@env:INFLUX_PASSWORD'
   barewire run '{\"target\": \"http://127.0.0.1:8080\", \"users\": 10, \"duration\": \"30s\",
                  \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
                  \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'

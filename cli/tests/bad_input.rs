@@ -322,6 +322,18 @@ fn a_run_that_may_not_open_its_connections_is_refused() {
 }
 
 #[test]
+fn a_run_that_would_use_up_the_local_ports_is_refused() {
+    let target = Watch::start();
+    let ended = barewire_to_end(["run", &format!("http://{}/", target.addr()), "-c", "70000"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (BAD_USAGE, ""), "{}", ended.stderr);
+    is_one_sentence(&ended.stderr);
+    for words in ["connections: 70000 need a local port each", "ip_local_port_range is ", "ask for fewer"] {
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    assert!(target.visits().is_empty());
+}
+
+#[test]
 fn the_target_refuses_what_it_cannot_do() {
     let rows: &[(&[&str], &[&str])] = &[
         (&["--errors", "101"], &["--errors: '101'", "give 0 to 100"]),

@@ -36,11 +36,25 @@ impl Agent {
             |[_, expvar, _]| http_get(local(expvar), "/debug/vars").is_ok_and(|answer| answer.status == 200),
         );
         let agent = Self { child, intake, udp: local(udp) };
-        // It makes its sockets one after the other.
-        super::poll(super::PATIENCE, "the sockets of the Agent", || {
-            [agent.datagram_socket(), agent.stream_socket()].iter().all(|path| path.exists()).then_some(())
-        });
+        agent.await_sockets();
         agent
+    }
+
+    /// Starts it again after its end, on its ports and sockets. Its intake has kept what was flushed before.
+    pub(crate) fn restart(&mut self) {
+        // Those of a killed one stay behind, with nobody at the other end.
+        for path in [self.datagram_socket(), self.stream_socket()] {
+            drop(fs::remove_file(path));
+        }
+        self.child.restart();
+        self.await_sockets();
+    }
+
+    /// It makes its sockets one after the other.
+    fn await_sockets(&self) {
+        super::poll(super::PATIENCE, "the sockets of the Agent", || {
+            [self.datagram_socket(), self.stream_socket()].iter().all(|path| path.exists()).then_some(())
+        });
     }
 
     /// Where it receives by UDP.

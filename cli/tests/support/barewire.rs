@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 /// The file for `--results`, in the folder of the child.
 pub(crate) const RESULTS: &str = "r.json";
@@ -32,6 +33,33 @@ pub(crate) fn barewire<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ch
 /// Runs `barewire` with these arguments to its end.
 pub(crate) fn barewire_to_end<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ended {
     Ended::of(barewire(args))
+}
+
+/// A command that ended, and what it took.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) ended: Ended,
+    /// From its start to its end.
+    pub(crate) wall: Duration,
+    /// The most memory that it held, as it was seen last before it ended.
+    pub(crate) peak_kib: u64,
+}
+
+/// Runs `barewire` with these arguments to its end, and measures it.
+pub(crate) fn barewire_measured<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Measured {
+    Measured::of(barewire(args))
+}
+
+impl Measured {
+    /// Waits for the end of `child`, with an eye on its memory.
+    pub(crate) fn of(mut child: Child) -> Self {
+        let mut peak_kib = 0;
+        poll(PATIENCE, "the end of the program", || {
+            peak_kib = child.peak_kib().unwrap_or(peak_kib);
+            child.exited()
+        });
+        Self { wall: child.age(), ended: Ended::of(child), peak_kib }
+    }
 }
 
 impl Ended {

@@ -43,7 +43,7 @@ impl Collector {
         Self::launch("https", CONFIG, &tls, |_| true)
     }
 
-    fn launch(scheme: &'static str, config: &str, tls: &str, ready: impl Fn(u16) -> bool) -> Self {
+    fn launch(scheme: &'static str, config: &str, tls: &str, ready: fn(u16) -> bool) -> Self {
         let (child, [http, telemetry]) = serve(
             |dir, [http, telemetry]| {
                 let config = config
@@ -55,7 +55,7 @@ impl Collector {
                 command.arg("--config").arg(dir.write("otelcol.yaml", &config));
                 command
             },
-            |[http, telemetry]| {
+            move |[http, telemetry]| {
                 ready(http) && http_get(local(telemetry), "/metrics").is_ok_and(|answer| answer.status == 200)
             },
         );

@@ -10,9 +10,11 @@ mod authority;
 mod barewire;
 mod collector;
 mod exposition;
+pub(crate) mod faults;
 mod http;
 mod influxd;
 mod intake;
+mod misbehave;
 mod nginx;
 pub(crate) mod otlp;
 mod process;
@@ -27,12 +29,15 @@ use std::time::{Duration, Instant};
 
 pub(crate) use agent::Agent;
 pub(crate) use authority::Authority;
-pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
+pub(crate) use barewire::{
+    Ended, Measured, RESULTS, Target, announced_page, barewire, barewire_measured, barewire_to_end,
+};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
 pub(crate) use http::{Answer, exchange, http_get, http_post, percent_encoded};
 pub(crate) use influxd::Influxd;
 pub(crate) use intake::{Intake, Series, Sketch};
+pub(crate) use misbehave::{Act, Door, Misbehaving};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;

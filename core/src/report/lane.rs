@@ -1,74 +1,23 @@
-//! One exporter, its thread, and the account of what became of every snapshot it was offered.
+//! One exporter and its thread.
 
 use std::{
     any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
-
 use super::{
+    account::{Account, Count, LaneReport},
     event::Event,
     exporter::{Delivered, ExportError, Exporter},
     handover::{Handover, MAX_EVENTS, Task},
     reporter::{Notice, Notify},
+    tap::Tap,
 };
-use crate::{
-    Histogram, Label, Metric, Registry, Shard, Snapshot, Unit,
-    record::sample::{Reader, Sample, Samples},
-};
-
-/// How often a lane looks for samples.
-const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How long a receiver that does not take samples is left alone.
-const SAMPLE_PAUSE: Duration = Duration::from_secs(1);
-
-/// How many samples of a thread are handed over at once.
-const SAMPLES_AT_ONCE: usize = 1024;
-
-/// What became of the snapshots that one exporter was offered: `sent + dropped + failed + timed_out` of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LaneReport {
-    /// What the exporter calls itself, and its number if another one of the same name came before.
-    pub name: String,
-    /// Snapshots delivered.
-    pub sent: u64,
-    /// Snapshots not taken, because the one before was still on its way or the receiver had asked for a pause.
-    pub dropped: u64,
-    /// Snapshots that the receiver, or the way to it, refused.
-    pub failed: u64,
-    /// Snapshots that were not delivered before the deadline.
-    pub timed_out: u64,
-    /// Points delivered.
-    pub points: u64,
-    /// Points that the format could not carry or that the receiver rejected.
-    pub left_out: u64,
-    /// Bytes delivered, of snapshots.
-    pub bytes: u64,
-    /// Events delivered; those that the format does not have are in neither number.
-    pub events: u64,
-    /// Events that were not delivered, because too many waited or time was up.
-    pub events_lost: u64,
-    /// Samples delivered.
-    pub samples: u64,
-    /// Samples that were written over before the lane came, or not delivered.
-    pub samples_lost: u64,
-    /// Whether the last snapshot, with all counts of the run, was delivered. False as long as it runs.
-    pub complete: bool,
-    /// What went wrong last, if anything did.
-    pub last_error: Option<String>,
-}
+use crate::{Histogram, Label, Metric, Registry, Shard, Snapshot, Unit};
 
 /// The sampler's side of a lane.
 #[derive(Debug)]
@@ -78,31 +27,6 @@ pub(crate) struct Lane {
     /// How many snapshots it was offered, the last one included.
     offered: u64,
 }
-
-/// What became of the snapshots so far, readable from any thread.
-#[derive(Debug, Clone)]
-pub(crate) struct Account(Arc<Ledger>);
-
-#[derive(Debug)]
-struct Ledger {
-    name: String,
-    sent: AtomicU64,
-    dropped: AtomicU64,
-    failed: AtomicU64,
-    timed_out: AtomicU64,
-    points: AtomicU64,
-    left_out: AtomicU64,
-    bytes: AtomicU64,
-    events: AtomicU64,
-    events_lost: AtomicU64,
-    samples: AtomicU64,
-    samples_lost: AtomicU64,
-    complete: AtomicBool,
-    last_error: Mutex<Option<String>>,
-}
-
-/// How many numbers an account has.
-pub(crate) const COUNTS: usize = 11;
 
 impl Lane {
     /// Starts the thread of one exporter.
@@ -116,7 +40,7 @@ impl Lane {
     ) -> Lane {
         let (account, handover) = (Account::new(name), Arc::new(Handover::default()));
         // A name is any text, and that of a thread ends at a zero.
-        let thread = thread::Builder::new().name(format!("barewire-{}", account.0.name.replace('\0', " ")));
+        let thread = thread::Builder::new().name(format!("barewire-{}", account.name().replace('\0', " ")));
         let tap = exporter.wants_samples().then(|| Tap::new(registry));
         let worker = Worker {
             account: account.clone(),
@@ -138,7 +62,7 @@ impl Lane {
     pub(crate) fn offer(&mut self, snapshot: &Arc<Snapshot>) {
         self.offered += 1;
         if !self.handover.offer(snapshot) {
-            self.account.0.dropped.fetch_add(1, Relaxed);
+            self.account.add(Count::Dropped, 1);
         }
     }
 
@@ -194,106 +118,8 @@ impl Door {
     /// Has the exporter tell of `event`; counts it as lost where too many wait already.
     pub(crate) fn tell(&self, event: Event) {
         if !self.handover.tell(event) {
-            self.account.0.events_lost.fetch_add(1, Relaxed);
+            self.account.add(Count::EventsLost, 1);
         }
-    }
-}
-
-impl Account {
-    fn new(name: String) -> Self {
-        Account(Arc::new(Ledger {
-            name,
-            sent: AtomicU64::default(),
-            dropped: AtomicU64::default(),
-            failed: AtomicU64::default(),
-            timed_out: AtomicU64::default(),
-            points: AtomicU64::default(),
-            left_out: AtomicU64::default(),
-            bytes: AtomicU64::default(),
-            events: AtomicU64::default(),
-            events_lost: AtomicU64::default(),
-            samples: AtomicU64::default(),
-            samples_lost: AtomicU64::default(),
-            complete: AtomicBool::default(),
-            last_error: Mutex::default(),
-        }))
-    }
-
-    /// Sent, dropped, failed, timed out; points, left out; bytes; events and samples, each delivered and lost.
-    pub(crate) fn counts(&self) -> [u64; COUNTS] {
-        let Ledger { sent, dropped, failed, timed_out, points, left_out, bytes, .. } = &*self.0;
-        let Ledger { events, events_lost, samples, samples_lost, .. } = &*self.0;
-        let counts = [
-            sent,
-            dropped,
-            failed,
-            timed_out,
-            points,
-            left_out,
-            bytes,
-            events,
-            events_lost,
-            samples,
-            samples_lost,
-        ];
-        counts.map(|count| count.load(Relaxed))
-    }
-
-    pub(crate) fn report(&self) -> LaneReport {
-        // First of all, so that what is complete is counted as well.
-        let complete = self.0.complete.load(Acquire);
-        let [
-            sent,
-            dropped,
-            failed,
-            timed_out,
-            points,
-            left_out,
-            bytes,
-            events,
-            events_lost,
-            samples,
-            samples_lost,
-        ] = self.counts();
-        LaneReport {
-            name: self.0.name.clone(),
-            sent,
-            dropped,
-            failed,
-            timed_out,
-            points,
-            left_out,
-            bytes,
-            events,
-            events_lost,
-            samples,
-            samples_lost,
-            complete,
-            last_error: self.0.last_error.lock().clone(),
-        }
-    }
-
-    fn count(&self, outcome: &Result<Delivered, ExportError>) {
-        let ledger = &*self.0;
-        let counter = match outcome {
-            Ok(_) => &ledger.sent,
-            Err(ExportError::Throttled) => &ledger.dropped,
-            Err(ExportError::TimedOut(_)) => &ledger.timed_out,
-            Err(ExportError::Failed(_)) => &ledger.failed,
-        };
-        counter.fetch_add(1, Relaxed);
-        match outcome {
-            Ok(delivered) => {
-                ledger.points.fetch_add(delivered.points, Relaxed);
-                ledger.left_out.fetch_add(delivered.left_out, Relaxed);
-                ledger.bytes.fetch_add(delivered.bytes, Relaxed);
-            }
-            Err(error) => self.note(error),
-        }
-    }
-
-    fn note(&self, error: &ExportError) {
-        *self.0.last_error.lock() = Some(error.to_string());
     }
 }
 
@@ -321,10 +147,9 @@ impl Worker {
         // What a panic leaves is only counted.
         let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
         drop(ended);
-        let Ledger { events_lost, samples_lost, .. } = &*self.account.0;
-        samples_lost.fetch_add(self.tap.as_mut().map_or(0, Tap::abandon), Relaxed);
-        let pending = self.pending.len();
-        self.handover.end(|waiting| _ = events_lost.fetch_add((pending + waiting) as u64, Relaxed));
+        let (account, pending) = (&self.account, self.pending.len());
+        account.add(Count::SamplesLost, self.tap.as_mut().map_or(0, Tap::abandon));
+        self.handover.end(|waiting| account.add(Count::EventsLost, (pending + waiting) as u64));
     }
 
     fn serve(&mut self) -> Result<(), Panicked> {
@@ -354,8 +179,11 @@ impl Worker {
     /// The counts come first: they have everything.
     fn finish(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<(), Panicked> {
         let delivered = self.export(snapshot, deadline)?;
-        self.account.0.complete.store(delivered, Release);
-        self.tell_pending(deadline)?;
+        self.account.complete(delivered);
+        // An attempt that has no time left can only hide what went wrong before it.
+        if Instant::now() < deadline {
+            self.tell_pending(deadline)?;
+        }
         while Instant::now() < deadline && self.carry_samples(deadline)? {}
         Ok(())
     }
@@ -369,7 +197,7 @@ impl Worker {
         if let (Some(stopwatch), Ok(delivered)) = (&mut self.stopwatch, &outcome) {
             stopwatch.record(delivered.encode, start.elapsed());
         }
-        self.account.count(&outcome);
+        self.account.settle(&outcome);
         self.tell(outcome.as_ref().err());
         if panicked { Err(Panicked) } else { Ok(outcome.is_ok()) }
     }
@@ -379,7 +207,7 @@ impl Worker {
         if self.pending.len() < MAX_EVENTS {
             self.pending.push_back(event);
         } else {
-            self.account.0.events_lost.fetch_add(1, Relaxed);
+            self.account.add(Count::EventsLost, 1);
         }
         if is_calm { self.tell_pending(Instant::now() + self.timeout) } else { Ok(()) }
     }
@@ -389,8 +217,8 @@ impl Worker {
         while let Some(event) = self.pending.front() {
             match guarded(|| self.exporter.event(event, deadline)) {
                 Ok(Ok(delivered)) => {
-                    self.account.0.events.fetch_add(delivered.points, Relaxed);
-                    self.account.0.events_lost.fetch_add(delivered.left_out, Relaxed);
+                    self.account.add(Count::Events, delivered.points);
+                    self.account.add(Count::EventsLost, delivered.left_out);
                     self.pending.pop_front();
                 }
                 Ok(Err(error)) => {
@@ -406,34 +234,27 @@ impl Worker {
     /// Carries out the samples that are there, so many of a thread at most; whether there were any.
     fn carry_samples(&mut self, deadline: Instant) -> Result<bool, Panicked> {
         let Some(tap) = &mut self.tap else { return Ok(false) };
-        let ledger = &*self.account.0;
-        ledger.samples_lost.fetch_add(tap.read(), Relaxed);
+        self.account.add(Count::SamplesLost, tap.read());
         let samples = tap.samples();
         let count = samples.len();
-        if count == 0 {
-            tap.look_at = Instant::now() + SAMPLE_INTERVAL;
-            return Ok(false);
-        }
-        let outcome = guarded(|| self.exporter.samples(samples, deadline));
+        let outcome = if count > 0 {
+            guarded(|| self.exporter.samples(samples, deadline))
+        } else {
+            Ok(Ok(Delivered::default()))
+        };
         let (carried, lost) = match &outcome {
             Ok(Ok(delivered)) => (delivered.points, delivered.left_out),
             _ => (0, count as u64),
         };
-        ledger.samples.fetch_add(carried, Relaxed);
-        ledger.samples_lost.fetch_add(lost, Relaxed);
-        tap.look_at = Instant::now()
-            + match &outcome {
-                Ok(Err(_)) => SAMPLE_PAUSE,
-                // At once where there may be more; events and snapshots that came meanwhile have their turn first.
-                _ if count >= SAMPLES_AT_ONCE => Duration::ZERO,
-                _ => SAMPLE_INTERVAL,
-            };
+        self.account.add(Count::Samples, carried);
+        self.account.add(Count::SamplesLost, lost);
+        tap.rest(count, matches!(outcome, Ok(Err(_))), Instant::now());
         match outcome {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => self.account.note(&error),
             Err(error) => return Err(self.panicked(&error)),
         }
-        Ok(true)
+        Ok(count > 0)
     }
 
     fn panicked(&mut self, error: &ExportError) -> Panicked {
@@ -446,7 +267,12 @@ impl Worker {
     fn tell(&mut self, error: Option<&ExportError>) {
         if error.is_some() != self.failing {
             self.failing = error.is_some();
-            (self.notify)(Notice { exporter: &self.account.0.name, error });
+            let told = match error {
+                // Who asked for the pause and why is known from what went wrong before, an event for example.
+                Some(ExportError::Throttled) => self.account.report().last_error.map(ExportError::Failed),
+                error => error.cloned(),
+            };
+            (self.notify)(Notice { exporter: self.account.name(), error: told.as_ref() });
         }
     }
 }
@@ -455,55 +281,6 @@ impl Worker {
 fn guarded<T>(call: impl FnOnce() -> Result<T, ExportError>) -> Result<Result<T, ExportError>, ExportError> {
     catch_unwind(AssertUnwindSafe(call))
         .map_err(|panic| ExportError::Failed(format!("panicked: {}", text_of(&*panic))))
-}
-
-/// Where the samples of a lane come from.
-struct Tap {
-    registry: Registry,
-    reader: Reader,
-    series: Arc<Vec<Arc<Metric>>>,
-    samples: Vec<Sample>,
-    /// When to look for samples the next time.
-    look_at: Instant,
-}
-
-impl Tap {
-    fn new(registry: &Registry) -> Self {
-        Tap {
-            registry: registry.clone(),
-            reader: registry.sample_reader(),
-            series: Arc::default(),
-            samples: Vec::new(),
-            look_at: Instant::now() + SAMPLE_INTERVAL,
-        }
-    }
-
-    /// Refills the samples; returns how many were written over before they could be read.
-    fn read(&mut self) -> u64 {
-        self.samples.clear();
-        let lost = self.reader.read(SAMPLES_AT_ONCE, &mut self.samples);
-        let newest = self.samples.iter().map(|sample| sample.series.0 as usize).max();
-        // After the samples, so that it has what they name; and no lock as long as it does.
-        if newest.is_some_and(|newest| newest >= self.series.len()) {
-            self.series = self.registry.sampled();
-        }
-        lost
-    }
-
-    /// Throws away what is left, and says how much that was.
-    fn abandon(&mut self) -> u64 {
-        let mut lost = 0;
-        loop {
-            lost += self.read() + self.samples.len() as u64;
-            if self.samples.is_empty() {
-                return lost;
-            }
-        }
-    }
-
-    fn samples(&self) -> Samples<'_> {
-        Samples { samples: &self.samples, series: &self.series }
-    }
 }
 
 /// Where a lane records how long its exports took.

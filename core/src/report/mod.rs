@@ -10,12 +10,14 @@
 //! snapshot counts from the start as well. Events and samples are told once, so they do wait for a lane: so many of
 //! them, and no more, and what is lost is counted.
 
+mod account;
 pub(crate) mod event;
 pub(crate) mod exporter;
 pub(crate) mod handover;
 mod lane;
 mod reporter;
 mod schedule;
+mod tap;
 
-pub use lane::LaneReport;
+pub use account::LaneReport;
 pub use reporter::{Notice, Report, Reporter, Reporting};

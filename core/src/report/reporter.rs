@@ -11,9 +11,10 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::{
+    account::{COUNTS, LaneReport},
     event::Event,
     exporter::{ExportError, Exporter},
-    lane::{COUNTS, Door, Lane, LaneReport, Stopwatch},
+    lane::{Door, Lane, Stopwatch},
     schedule::next_tick,
 };
 use crate::{Counter, Error, Histogram, Metric, Registry, Shard, Snapshot, Unit};
@@ -306,7 +307,7 @@ impl Meter {
     }
 }
 
-/// The counters of one exporter, in the order of [`Account::counts`].
+/// The counters of one exporter, in the order of [`Count`](super::account::Count).
 fn counters(registry: &Registry, exporter: &str) -> [(Counter, u64); COUNTS] {
     let snapshots = |outcome| {
         Metric::new("barewire.exporter.snapshots")
