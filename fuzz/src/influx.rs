@@ -49,7 +49,8 @@ enum Field {
 /// When one is none, when points are missing, or when an encoder does not say the same twice.
 pub fn check(told: Told) {
     let Told { tags, has_resource_tags, limit_bytes, frames, events, lines } = told;
-    let tags: Vec<Label> = tags.into_iter().map(|(key, value)| Label::new(key, String::from(value))).collect();
+    let tags: Vec<Label> =
+        tags.into_iter().map(|(key, value)| Label::new(key, String::from(value))).collect();
     let encoder = tags
         .iter()
         .fold(Encoder::new(), |encoder, tag| encoder.tag(tag.key.clone(), tag.value.to_text().into_owned()));

@@ -14,7 +14,7 @@ const MIN_SECRET_BYTES: usize = 4;
 pub struct Told {
     key: String,
     token: String,
-    query: Vec<(String, String)>,
+    query: Vec<String>,
     said: Vec<Word>,
     is_cut: bool,
 }
@@ -45,11 +45,10 @@ pub fn check(told: &Told) {
         .iter()
         .filter_map(|(name, value)| Header::new(name, value).ok())
         .collect();
-    let query: Vec<String> =
-        told.query.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
-    let url = Url::parse(&format!("http://h/write?{}", query.join("&"))).ok();
-    let target = url.as_ref().map_or("/", Url::target);
+    let query: Vec<String> = told.query.iter().map(|value| format!("key={}", percent(value))).collect();
+    let url = Url::parse(&format!("http://h/write?{}", query.join("&"))).expect("a URL");
     let mut secrets: Vec<String> = headers.iter().map(|header| header.value().to_owned()).collect();
+    secrets.extend(told.query.iter().flat_map(|value| [value.clone(), percent(value)]));
     if headers.iter().any(|header| header.name() == "Authorization") {
         secrets.push(told.token.trim().to_owned());
     }
@@ -57,7 +56,7 @@ pub fn check(told: &Told) {
     secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES && !secret.contains('*'));
     let said: Vec<String> = told.said.iter().map(|word| word.text(&secrets)).collect();
     let said = said.concat();
-    let left = redacted(&headers, target, said.as_bytes(), told.is_cut);
+    let left = redacted(&headers, url.target(), said.as_bytes(), told.is_cut);
     let left = String::from_utf8_lossy(&left);
     for secret in &secrets {
         for spelling in [Spelling::Plain, Spelling::Json, Spelling::AsciiJson] {

@@ -99,7 +99,8 @@ fn check_frames(frames: Vec<(Frame, u8)>, style: &Style, out: &mut Datagrams) {
 }
 
 fn rule(fields: Vec<(Text, Text)>) -> SampleRule {
-    let kinds = [Field::Count, Field::Duration(Unit::Milliseconds), Field::Duration(Unit::Seconds), Field::Bytes];
+    let kinds =
+        [Field::Count, Field::Duration(Unit::Milliseconds), Field::Duration(Unit::Seconds), Field::Bytes];
     fields.into_iter().enumerate().fold(SampleRule::new("request"), |rule, (at, (field, by))| {
         let (field, by) = (String::from(field), String::from(by));
         rule.field(field, kinds[at % kinds.len()].clone()).by_as(by.clone(), by)
@@ -167,7 +168,8 @@ fn is_check(line: &str) -> bool {
 fn is_common(field: &str) -> bool {
     if let Some(tags) = field.strip_prefix('#') {
         return tags.split(',').all(|tag| {
-            tag.split_once(':').is_some_and(|(key, value)| !key.is_empty() && !value.contains([':', '#', '@']))
+            tag.split_once(':')
+                .is_some_and(|(key, value)| !key.is_empty() && !value.contains([':', '#', '@']))
         });
     }
     match field.split_once(':') {
@@ -186,7 +188,8 @@ impl From<Manner> for Style {
             .container(&String::from(container))
             .host(&String::from(host));
         let style = if timestamps { style.timestamps() } else { style };
-        tags.into_iter().fold(style, |style, (key, value)| style.tag(&String::from(key), &String::from(value)))
+        tags.into_iter()
+            .fold(style, |style, (key, value)| style.tag(&String::from(key), &String::from(value)))
     }
 }
 

@@ -101,8 +101,16 @@ fn spelled(text: &[u8], secret: &str, is_cut: bool) -> Option<usize> {
 fn spellings(c: char) -> [Vec<u8>; 3] {
     let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
     let text = String::from(c);
-    // Of anything but these, a backslash says something else.
-    let escaped = if "\"\\/".contains(c) { format!("\\{c}") } else { text.clone() };
+    let letter = match c {
+        '"' | '\\' | '/' => Some(c),
+        '\u{8}' => Some('b'),
+        '\t' => Some('t'),
+        '\n' => Some('n'),
+        '\u{c}' => Some('f'),
+        '\r' => Some('r'),
+        _ => None,
+    };
+    let escaped = letter.map_or(text.clone(), |letter| format!("\\{letter}"));
     [units, escaped, text].map(String::into_bytes)
 }
 
@@ -162,13 +170,15 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_in_the_spelling_of_json() {
-        let secrets = secrets([r#"a"b\c"#, "p<&é🎈>/w"]);
+        let secrets = secrets([r#"a"b\c"#, "p<&é🎈>/w", "tab\tand\nline"]);
         for (text, expected) in [
             (r#"{"error":"no a\"b\\c"}"#, r#"{"error":"no ***"}"#),
             (r#"a"b\c a\u0022b\u005cc a\u0022b\u005Cd"#, r#"*** *** a\u0022b\u005Cd"#),
             ("p<&é🎈>/w", "***"),
             (r"p\u003c\u0026é🎈\u003e/w", "***"),
             (r"p\u003C\u0026\u00e9\ud83c\udf88\u003E\/w.", "***."),
+            ("tab\tand\nline", "***"),
+            (r"tab\tand\u000aline, tab\u0009and\nline", "***, ***"),
             (r"p\u003c\u0026\u00e8", r"p\u003c\u0026\u00e8"),
         ] {
             assert_eq!(redacted(&secrets, text), expected, "{text}");
