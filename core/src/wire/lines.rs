@@ -90,6 +90,8 @@ fn is_removed(file: &File) -> io::Result<bool> {
 mod tests {
     use std::{env, fs, process};
 
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -138,5 +140,29 @@ mod tests {
         assert_eq!(write(b"{4}\n", 2), Err(io::ErrorKind::StorageFull));
         assert_eq!(write(b"{5}\n", 9), Ok(()));
         assert_eq!(lines.out.bytes, b"{1}\n{2\n{\n{5}\n");
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_whole_and_what_was_not_is_at_most_its_beginning(
+            writes in vec(("[a-c]{0,12}", 0..16_usize), 0..24),
+        ) {
+            let mut lines = Lines::new(Disk::default());
+            let (mut taken, mut all) = (Vec::new(), Vec::new());
+            for (number, (text, room)) in writes.iter().enumerate() {
+                lines.out.room += room;
+                let line = format!("{number:02} {text}\n").into_bytes();
+                taken.extend(lines.write(&line).is_ok().then(|| line.clone()));
+                all.push(line);
+            }
+            let found: Vec<&[u8]> = lines.out.bytes.split_inclusive(|byte| *byte == b'\n').collect();
+            for line in &taken {
+                prop_assert_eq!(found.iter().filter(|found| *found == line).count(), 1);
+            }
+            for line in found {
+                let torn = line.strip_suffix(b"\n").unwrap_or(line);
+                prop_assert!(all.iter().any(|all| all.starts_with(torn)));
+            }
+        }
     }
 }

@@ -23,6 +23,12 @@ pub(super) fn parse(value: &[u8], now: SystemTime) -> Option<Duration> {
     Some(pause.min(MAX_RETRY_AFTER))
 }
 
+/// For `fuzz/`.
+#[cfg(fuzzing)]
+pub fn read_retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
+    parse(value, now)
+}
+
 /// Seconds since 1970 (RFC 9110, section 5.6.7). The name of the day is not compared.
 fn parse_date(date: &str) -> Option<u64> {
     let mut parts = [""; 6];
