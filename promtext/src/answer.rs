@@ -84,13 +84,13 @@ fn page(request: &RequestHead<'_>) -> (u16, Content) {
     coding.map_or((406, NOT_ACCEPTABLE), |coding| (200, Content::Page(exposition, coding)))
 }
 
-/// The path without the query; of an absolute URL as well (RFC 9112, section 3.2.2).
+/// The path without the query; of an absolute URL as well (RFC 9112, section 3.2.2), unless it names no host.
 fn path_of(target: &str) -> &str {
-    let path = match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+    let target = target.split_once('?').map_or(target, |(target, _query)| target);
+    match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').filter(|host_len| *host_len > 0).map_or("/", |at| &rest[at..]),
         None => target,
-    };
-    path.split_once('?').map_or(path, |(path, _)| path)
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +180,8 @@ mod tests {
             ("GET /Metrics", "HTTP/1.1 404 Not Found"),
             ("GET /%6detrics", "HTTP/1.1 404 Not Found"),
             ("GET http://h", "HTTP/1.1 404 Not Found"),
+            ("GET http://h?/metrics", "HTTP/1.1 404 Not Found"),
+            ("GET http:///metrics", "HTTP/1.1 404 Not Found"),
             ("OPTIONS *", "HTTP/1.1 404 Not Found"),
         ] {
             assert_eq!(line(request), expected, "{request}");

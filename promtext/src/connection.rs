@@ -15,6 +15,7 @@ use std::{
 
 use barewire::wire::http::{Event, RequestDecoder};
 use mio::net::TcpStream;
+use socket2::SockRef;
 
 use crate::{
     answer::{Answer, Content},
@@ -51,13 +52,17 @@ impl Default for Patience {
     }
 }
 
-/// In the order in which they are given up when there are too many connections.
+/// In the order in which they are given up when there are too many connections, and as many of one as of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Lingering,
     Idle,
     Reading,
     Writing,
+}
+
+impl Stage {
+    pub(crate) const COUNT: usize = Stage::Writing as usize + 1;
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -120,6 +125,15 @@ impl Connection {
     /// When the connection is to be cut, unless it gets to the next stage first.
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Ends the connection against the will of its peer. What that has not taken of an answer would stay with the kernel
+    /// after an ordinary close, for minutes, and for as many peers as there ever were.
+    pub(crate) fn cut(self) {
+        if self.stage == Stage::Writing {
+            // If this fails, the kernel has to keep it after all.
+            drop(SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)));
+        }
     }
 
     /// Takes one step: one system call, or one request decoded.

@@ -4,6 +4,7 @@
 //! more than a fixed number of them, and none gets more than a turn at a time.
 
 use std::{
+    cmp::Reverse,
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
     sync::{
@@ -18,9 +19,10 @@ use mio::{
     Events, Interest, Poll, Token, Waker,
     net::{TcpListener, TcpStream},
 };
+use socket2::SockRef;
 
 use crate::{
-    connection::{Connection, Patience, Progress},
+    connection::{Connection, Patience, Progress, Stage},
     page::Pages,
 };
 
@@ -28,7 +30,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) patience: Patience,
-    /// The most connections. One more costs the one that has been idle longest.
+    /// The most connections. One more costs one of those that do what most of them do.
     pub(crate) connections: usize,
 }
 
@@ -38,6 +40,12 @@ impl Default for Limits {
     }
 }
 
+/// Connections that wait for their turn in the kernel. One more is not heard at all, and its peer tries again after a second:
+/// a storm must not fill this while the thread is busy, and the usual 128 are gone in an instant.
+const BACKLOG: i32 = 4096;
+/// What the kernel takes of the answers to one peer before that has read them; Linux takes twice as much, for what it adds.
+/// Left to itself, it would take megabytes for each, and as long to be filled by whoever asks and never reads.
+const UNREAD_BYTES: usize = 128 * 1024;
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 /// Steps of one connection before it is another's turn.
@@ -64,6 +72,10 @@ impl Server {
         pages: impl Pages + Send + 'static,
     ) -> io::Result<Self> {
         let mut listener = TcpListener::bind(addr)?;
+        let socket = SockRef::from(&listener);
+        socket.set_send_buffer_size(UNREAD_BYTES)?;
+        // It listens already: this makes its queue longer.
+        socket.listen(BACKLOG)?;
         let local_addr = listener.local_addr()?;
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
@@ -183,34 +195,53 @@ impl<P: Pages> Scrapers<P> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(connection.stream(), Token(at), interest).is_ok() {
             self.connections[at] = Some(connection);
+            // Its request is there as a rule: in a storm, the next one to be admitted must not take its place before.
+            self.take_turn(at, now);
         }
     }
 
-    /// Closes the connection that is missed least: one that does nothing before one that does, the oldest first.
+    /// Cuts the connection that is missed least: of the stage that has the most of them, the oldest.
+    ///
+    /// So no way to misbehave takes more than its share. Were there an order of stages, whoever fills the last one with
+    /// answers that nobody reads would have every newcomer cut before its request is read.
     fn make_room(&mut self) -> Option<usize> {
-        let known = self.connections.iter().enumerate();
-        let known = known.filter_map(|(at, slot)| slot.as_ref().map(|c| (c.stage(), c.deadline(), at)));
-        let (.., at) = known.min()?;
-        self.connections[at] = None;
+        let mut crowds = [0_usize; Stage::COUNT];
+        self.connections.iter().flatten().for_each(|known| crowds[known.stage() as usize] += 1);
+        let known = self.connections.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.as_ref()?)));
+        let (at, _) = known.min_by_key(|(_, known)| {
+            let stage = known.stage();
+            (Reverse(crowds[stage as usize]), stage, known.deadline())
+        })?;
+        self.cut(at);
         Some(at)
     }
 
+    fn cut(&mut self, at: usize) {
+        if let Some(connection) = self.connections[at].take() {
+            connection.cut();
+        }
+    }
+
     fn take_turns(&mut self, now: Instant) {
-        std::mem::swap(&mut self.ready, &mut self.turns);
-        for at in self.turns.drain(..) {
-            let Some(connection) = &mut self.connections[at] else { continue };
-            match turn(connection, now, &mut self.pages) {
-                Progress::Blocked => {}
-                Progress::Again => self.ready.push(at),
-                Progress::Over => self.connections[at] = None,
-            }
+        let mut turns = std::mem::take(&mut self.turns);
+        std::mem::swap(&mut self.ready, &mut turns);
+        turns.drain(..).for_each(|at| self.take_turn(at, now));
+        self.turns = turns;
+    }
+
+    fn take_turn(&mut self, at: usize, now: Instant) {
+        let Some(connection) = &mut self.connections[at] else { return };
+        match turn(connection, now, &mut self.pages) {
+            Progress::Blocked => {}
+            Progress::Again => self.ready.push(at),
+            Progress::Over => self.connections[at] = None,
         }
     }
 
     fn cut_late_ones(&mut self, now: Instant) {
-        for slot in &mut self.connections {
-            if slot.as_ref().is_some_and(|connection| connection.deadline() <= now) {
-                *slot = None;
+        for at in 0..self.connections.len() {
+            if self.connections[at].as_ref().is_some_and(|connection| connection.deadline() <= now) {
+                self.cut(at);
             }
         }
     }

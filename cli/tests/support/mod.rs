@@ -20,6 +20,7 @@ pub(crate) mod otlp;
 mod process;
 mod prometheus;
 mod receiver;
+pub(crate) mod siege;
 mod victoria;
 
 use std::env;

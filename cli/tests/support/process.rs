@@ -201,6 +201,11 @@ impl Child {
         Some(value.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
     }
 
+    /// How many descriptors the program has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the files of a running process").count()
+    }
+
     /// How many threads of the program have a name that begins so.
     pub(crate) fn threads_named(&self, prefix: &str) -> usize {
         let tasks =

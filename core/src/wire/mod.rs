@@ -5,6 +5,7 @@
 //! to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
 pub mod datagram;
+mod file;
 #[cfg(feature = "gzip")]
 pub mod gzip;
 pub mod http;

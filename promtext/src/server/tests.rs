@@ -212,6 +212,26 @@ fn requests_in_the_making_make_room_too() {
 }
 
 #[test]
+fn answers_that_nobody_reads_do_not_cost_a_newcomer_its_place() {
+    let page = vec![b'a'; 64 << 20];
+    let (server, _) = serve(&page, Limits { connections: 4, ..Limits::default() });
+    let mut never_read: Vec<Client> = (0..4).map(|_| connect(&server)).collect();
+    for client in &mut never_read {
+        client.write_all(GET.as_bytes()).unwrap();
+        client.read_exact(&mut [0]).unwrap();
+    }
+    let mut newcomers = Vec::new();
+    for client in &mut never_read[..2] {
+        newcomers.push(connect(&server));
+        // It has that one's place.
+        rest(client);
+    }
+    let first = &mut newcomers[0];
+    first.write_all(GET.as_bytes()).unwrap();
+    first.read_exact(&mut [0]).unwrap();
+}
+
+#[test]
 fn a_dropped_server_is_gone_at_once() {
     let server = server();
     let mut client = connect(&server);

@@ -12,8 +12,9 @@ mod span;
 mod threshold;
 mod workload;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
+use barewire::wire::http::Url;
 use serde::Deserialize;
 
 pub(crate) use self::workload::{Load, Step as WorkStep};
@@ -55,7 +56,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// assert!(refused.to_string().starts_with("step: unknown field `step`, expected one of `name`, `type`"));
 /// # Ok::<(), barewire_runner::PlanError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+///
+/// `Debug` leaves out what may be a secret: the query of the target, values of headers, and bodies.
+#[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Plan {
     /// What the run is called in reports; the host of the target unless given.
@@ -97,8 +100,8 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
 }
 
-/// One request of an iteration.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// One request of an iteration. `Debug` leaves out its query, values of headers, and the body.
+#[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {
     /// What it is called in reports; method and path unless given.
@@ -202,6 +205,29 @@ impl Plan {
     }
 }
 
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("target", &format_args!("{}", Url::redact(&self.target)))
+            .field("steps", &self.steps)
+            .field("thresholds", &self.thresholds)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("name", &self.name)
+            .field("method", &self.method)
+            .field("url", &format_args!("{}", Url::redact(&self.url)))
+            .field("headers", &self.headers.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Kind {
     /// As it is written in a spec.
     pub fn name(self) -> &'static str {
@@ -239,5 +265,27 @@ impl ThinkTime {
     /// Always the same pause.
     pub fn constant(pause: Duration) -> Self {
         ThinkTime { min: pause, max: pause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let plan = Plan::from_json(
+            r#"{"target": "http://h/?key=hunter2", "steps": [
+                {"url": "/a?key=hunter2", "headers": {"X-Key": "hunter2"}, "body": "hunter2"}]}"#,
+        )
+        .unwrap();
+        let steps = r#"[Step { name: None, method: None, url: '/a', headers: ["X-Key"], .. }]"#;
+        let start = "Plan { name: None, kind: Custom, target: 'http://h/'";
+        assert_eq!(format!("{plan:?}"), format!("{start}, steps: {steps}, thresholds: [], .. }}"));
+        let workload = format!("{:?}", plan.check().unwrap());
+        let bytes = format!("{:?}", b"hunter2");
+        for secret in ["hunter2", bytes.trim_matches(['[', ']'])] {
+            assert!(!workload.contains(secret), "{workload}");
+        }
     }
 }

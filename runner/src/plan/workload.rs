@@ -1,6 +1,6 @@
 //! A plan that was checked: everything as the workers need it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use barewire::wire::http::Url;
 
@@ -32,8 +32,8 @@ pub(crate) enum Load {
     Open(Arc<Curve>),
 }
 
-/// One request, ready to be sent.
-#[derive(Debug, Clone)]
+/// One request, ready to be sent. Headers and body may be secrets, and are not in `Debug`.
+#[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) method: String,
@@ -108,6 +108,16 @@ impl Load {
         match self {
             Load::Closed(curve) | Load::Open(curve) => curve,
         }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("name", &self.name)
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 

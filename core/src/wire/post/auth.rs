@@ -2,7 +2,6 @@
 
 use std::{
     fmt, fs,
-    io::Read as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -10,7 +9,10 @@ use std::{
 use super::{AUTHORIZATION, base64::push_base64};
 use crate::{
     Error,
-    wire::http::{Header, Url, UrlError},
+    wire::{
+        file,
+        http::{Header, Url, UrlError},
+    },
 };
 
 /// The longest secret that is read from a file.
@@ -159,7 +161,7 @@ impl Secret {
     /// a receiver answers 401.
     ///
     /// # Errors
-    /// A file that cannot be read, is empty, is longer than [`MAX_SECRET_BYTES`], is not UTF-8, or has a control
+    /// A file that cannot be read, or is none but a folder, a pipe or a device, is empty, is longer than [`MAX_SECRET_BYTES`], is not UTF-8, or has a control
     /// character. The text names the file, and repeats nothing of it.
     pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
@@ -254,14 +256,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let limit = MAX_SECRET_BYTES as u64 + 1;
-    let read = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() > MAX_SECRET_BYTES {
-        return Err(format!("is longer than {MAX_SECRET_BYTES} bytes"));
-    }
-    let mut text = String::from_utf8(bytes).map_err(|_| "is not utf-8")?;
+    let mut text = String::from_utf8(file::read(path, MAX_SECRET_BYTES)?).map_err(|_| "is not utf-8")?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     check(&text)?;
     Ok(text)

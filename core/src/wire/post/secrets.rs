@@ -1,6 +1,10 @@
 //! What must not be repeated, and a text without it.
 
-use super::{AUTHORIZATION, auth::from_percent, base64::from_base64};
+use super::{
+    AUTHORIZATION,
+    auth::from_percent,
+    base64::{from_base64, push_base64},
+};
 use crate::wire::http::Header;
 
 /// What stands in the place of a secret.
@@ -13,13 +17,20 @@ const PUBLIC_HEADERS: [&str; 5] = ["accept", "content-encoding", "content-type",
 const PUBLIC_PARAMETERS: [&str; 9] =
     ["bucket", "consistency", "db", "org", "orgID", "precision", "rp", "u", "user"];
 
-/// Secrets, as a receiver has them.
+/// Secrets, in each spelling that a receiver may make of them, but for that of JSON.
 #[derive(Default)]
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
+    /// Adds `secret` as it is, as a URL spells it, and as base64 does, also that of a longer text that has it in it.
     pub(super) fn add(&mut self, secret: &str) {
-        self.0.push(secret.to_owned());
+        self.0.extend([secret.to_owned(), to_percent(secret, false), to_percent(secret, true)]);
+        if secret.len() >= MIN_SECRET_BYTES {
+            for before in 0..3 {
+                let spelled = base64_within(secret.as_bytes(), before);
+                self.0.extend([spelled.replace('+', "-").replace('/', "_"), spelled]);
+            }
+        }
     }
 
     /// Adds the value of a header; without the word that says what it is, as in `Bearer secret`; and what it spells.
@@ -122,6 +133,27 @@ fn behind<'t>(text: &'t [u8], spelling: &[u8]) -> Option<&'t [u8]> {
     is_same.then_some(behind)
 }
 
+/// `text` as a URL spells it (RFC 3986, section 2.1), in digits of either case.
+fn to_percent(text: &str, is_lower: bool) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => out.push(char::from(byte)),
+            _ if is_lower => out.push_str(&format!("%{byte:02x}")),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}
+
+/// What all base64 has in it whose bytes have `secret` in them, that many bytes behind a group of three.
+fn base64_within(secret: &[u8], before: usize) -> String {
+    let mut spelled = String::new();
+    push_base64(&mut spelled, &[&[0; 2][..before], secret].concat());
+    // The first and the last character may have bits of what stands around the secret.
+    let known = (before * 8).div_ceil(6)..(before + secret.len()) * 8 / 6;
+    spelled[known].to_owned()
+}
+
 /// For `fuzz/`: `text` without what a request to `target` with `headers` has of secrets.
 #[cfg(fuzzing)]
 pub fn redacted(headers: &[Header], target: &str, text: &[u8], is_cut: bool) -> Vec<u8> {
@@ -185,6 +217,30 @@ mod tests {
         }
         assert_eq!(secrets.redact(br"it is p\u003c\u00", true), b"it is ***");
         assert_eq!(secrets.redact(br"it is p\u003c\u00", false), br"it is p\u003c\u00");
+    }
+
+    #[test]
+    fn a_secret_is_known_in_the_spelling_of_a_url() {
+        let secrets = secrets(["a b/é+~"]);
+        for text in ["a b/é+~", "a%20b%2F%C3%A9%2B~", "a%20b%2f%c3%a9%2b~"] {
+            assert_eq!(redacted(&secrets, &format!("no {text}!")), "no ***!");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_in_base64_wherever_it_stands_in_what_that_spells() {
+        let secrets = secrets(["hunter2?>"]);
+        // The digits that it shares with what stands around it are left.
+        for (text, expected) in [
+            ("aHVudGVyMj8+", "***"),
+            ("eGh1bnRlcjI/Png=", "eG***ng="),
+            ("eHhodW50ZXIyPz54", "eHh***54"),
+            ("eHh4aHVudGVyMj8+eHg=", "eHh4***eHg="),
+            ("aHVudGVyMj8-", "***"),
+            ("eHhodW50ZXIyPz54eA", "eHh***54eA"),
+        ] {
+            assert_eq!(redacted(&secrets, text), expected);
+        }
     }
 
     #[test]

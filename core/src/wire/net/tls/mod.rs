@@ -5,7 +5,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, fs, io::Read as _, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore,
@@ -21,10 +21,10 @@ pub(super) use self::{
     broken::is_broken,
     session::{Secure, Session},
 };
-use crate::Error;
+use crate::{Error, wire::file};
 
 /// The largest file of certificates that is read: ten times what a system trusts.
-const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_PEM_BYTES: usize = 4 * 1024 * 1024;
 /// The one protocol that is spoken inside (RFC 7301).
 const ALPN: &[u8] = b"http/1.1";
 
@@ -140,13 +140,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let read = fs::File::open(file).and_then(|file| file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|error| refused(file, format_args!("cannot be read: {error}")))?;
-    if bytes.len() as u64 > MAX_PEM_BYTES {
-        return Err(refused(file, format_args!("is longer than {MAX_PEM_BYTES} bytes")));
-    }
-    Ok(bytes)
+    file::read(file, MAX_PEM_BYTES).map_err(|why| refused(file, why))
 }
 
 fn refused(file: &Path, why: impl fmt::Display) -> Error {

@@ -3,6 +3,7 @@
 mod authority;
 
 use std::{
+    fs,
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
@@ -437,7 +438,7 @@ fn files_that_are_not_what_they_should_be_are_refused_by_name() {
     let odd = authority.write("odd.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let cut = authority.write("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
     let long = authority.directory.join("long.pem");
-    fs::File::create(&long).unwrap().set_len(MAX_PEM_BYTES + 1).unwrap();
+    fs::File::create(&long).unwrap().set_len(MAX_PEM_BYTES as u64 + 1).unwrap();
     let nowhere = authority.directory.join("nowhere.pem");
     let identity = |certificate: &Path, key: &Path| authority.tls().identity(certificate, key);
     for (made, file, why) in [
