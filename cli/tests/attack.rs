@@ -72,7 +72,8 @@ impl Besieged {
         for _ in 0..20 {
             besieged.scrape(&mut Scrapes::default()).expect("a page as long as the run goes on");
         }
-        (besieged.descriptors, besieged.peak_kib) = (besieged.run.descriptors(), besieged.run.peak_rss_kib());
+        (besieged.descriptors, besieged.peak_kib) =
+            (besieged.run.descriptors(), besieged.run.peak_kib().expect("a running process"));
         besieged
     }
 
