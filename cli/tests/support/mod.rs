@@ -18,6 +18,7 @@ pub(crate) mod otlp;
 mod process;
 mod prometheus;
 mod receiver;
+pub(crate) mod table;
 mod victoria;
 
 use std::env;
@@ -25,9 +26,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, WAYS_INTO_THE_AGENT};
 pub(crate) use authority::Authority;
-pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
+pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end, count};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
 pub(crate) use http::{Answer, exchange, http_get, http_post, percent_encoded};

@@ -52,6 +52,8 @@ impl Drop for Dir {
 /// A running program, killed with all that it started when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Child {
+    /// What it is started by, and started by again.
+    command: Command,
     process: process::Child,
     /// Gone only with this value, or handed on by it.
     dir: Option<Dir>,
@@ -62,15 +64,41 @@ impl Child {
     /// Starts `command` in `dir`, its output going to files there.
     pub(crate) fn start(mut command: Command, dir: Dir) -> Self {
         let output = |name| File::create(dir.path().join(name)).expect("a file for the output");
-        let process = command
+        command
             .current_dir(dir.path())
             .stdin(Stdio::null())
             .stdout(output("stdout"))
             .stderr(output("stderr"))
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { process, dir: Some(dir), exit: None }
+            .process_group(0);
+        let process = spawn(&mut command);
+        Self { command, process, dir: Some(dir), exit: None }
+    }
+
+    /// Starts the program, which has ended, once more as it was: in the same folder, its output behind what is there,
+    /// and on the same ports. Waits until it owns them all and `ready` says so.
+    ///
+    /// # Panics
+    /// When the program ends for any other reason than that somebody else has a port, or is not ready in time.
+    pub(crate) fn restart<const N: usize>(&mut self, ports: [u16; N], ready: impl Fn([u16; N]) -> bool) {
+        assert!(self.exited().is_some(), "the program still runs");
+        let known = self.log().len();
+        poll(PATIENCE, &format!("a server that was started again has its ports {ports:?}"), || {
+            if self.exited().is_some() {
+                let log = self.log().split_off(known);
+                assert!(log.is_empty() || lost_a_port(&log), "the server ended:\n{log}");
+                self.process = spawn(&mut self.command);
+                self.exit = None;
+            }
+            (ports.iter().all(|port| self.owns(*port)) && ready(ports)).then_some(())
+        });
+    }
+
+    /// Kills the program, which has no say in it, and all that it started.
+    pub(crate) fn kill(&mut self) {
+        if self.exited().is_none() {
+            kill_process_group(self.pid(), Signal::KILL).expect("a signal to processes of ours");
+            self.exit = Some(self.process.wait().expect("the end of a killed process"));
+        }
     }
 
     pub(crate) fn dir(&self) -> &Dir {
@@ -160,11 +188,12 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         // An ended program's number may be somebody else's by now.
-        if self.exited().is_none() {
-            kill_process_group(self.pid(), Signal::KILL).expect("a signal to processes of ours");
-            self.process.wait().expect("the end of a killed process");
-        }
+        self.kill();
     }
+}
+
+fn spawn(command: &mut Command) -> process::Child {
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 /// A port of loopback that was free a moment ago, for TCP and for UDP; somebody may take it before its user does.
@@ -199,9 +228,14 @@ pub(crate) fn serve<const N: usize>(
             return (child, ports);
         }
         let log = child.log();
-        assert!(log.to_lowercase().contains("address already in use"), "the server ended:\n{log}");
+        assert!(lost_a_port(&log), "the server ended:\n{log}");
     }
     panic!("five servers in a row lost their port to somebody else");
+}
+
+/// Whether a program says that it ended because somebody else has one of its ports.
+fn lost_a_port(log: &str) -> bool {
+    log.to_lowercase().contains("address already in use")
 }
 
 /// The sockets that listen on a TCP port or receive on a UDP port, named as `/proc/PID/fd` names them.
