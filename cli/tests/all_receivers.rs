@@ -96,9 +96,12 @@ fn every_receiver_of_one_run_has_counted_every_request() {
 
     for name in EXPORTERS {
         let account = ended.exporter(name);
-        let lost = ["dropped", "failed", "timed_out", "left_out", "events_lost", "samples_lost"];
-        assert_eq!(lost.map(|what| count(account, what)), [0; 6], "{account:#}");
-        assert!(count(account, "sent") >= seconds && account["complete"] == true, "{account:#}");
+        let lost = ["failed", "left_out", "events_lost", "samples_lost"];
+        assert_eq!(lost.map(|what| count(account, what)), [0; 4], "{account:#}");
+        // A receiver that takes longer than a tick, as it may on a busy machine, costs resolution and no count.
+        let [sent, late] = [&["sent"][..], &["dropped", "timed_out"]]
+            .map(|of| of.iter().map(|what| count(account, what)).sum::<u64>());
+        assert!(sent + late >= seconds && late < sent && account["complete"] == true, "{account:#}");
     }
     let Receivers { nginx, collector, agent, influxd, victoria, prometheus, .. } = receivers;
     the_collector_agrees(&collector, requests);
@@ -165,7 +168,10 @@ fn the_agent_agrees(agent: &Agent, requests: u64) {
             (total > requests as f64 - 0.5).then_some(())
         });
     }
-    let sketch = agent.intake.sketch("http.client.request.duration", &["http.request.method:GET"]);
-    assert_eq!(sketch.expect("a sketch").count, requests);
+    poll(PATIENCE, "all requests in the Agent's sketch", || {
+        let sketch = agent.intake.sketch("http.client.request.duration", &["http.request.method:GET"])?;
+        assert!(sketch.count <= requests, "{} of {requests}", sketch.count);
+        (sketch.count == requests).then_some(())
+    });
     assert_eq!(agent.complaints(), Vec::<String>::new());
 }

@@ -137,10 +137,12 @@ fn receivers_that_are_killed_and_come_back_have_the_right_totals_at_the_end() {
 
 fn the_load_has_not_felt_it(ended: &Ended, target: &Target) {
     let (requests, iterations) = (ended.requests(), &ended.results["iterations"]);
-    assert_eq!(requests, target.requests());
-    let counts = ["scheduled", "completed", "dropped", "unfinished"].map(|what| count(iterations, what));
-    assert_eq!(counts, [requests, requests, 0, 0]);
-    // What is due is a matter of the clock: a request more or less at either end.
+    let [scheduled, completed, dropped, unfinished] =
+        ["scheduled", "completed", "dropped", "unfinished"].map(|what| count(iterations, what));
+    assert_eq!((requests, scheduled), (completed, completed + dropped + unfinished), "{iterations}");
+    // A request that was on its way when the run was ended may have been served.
+    assert!((requests..=requests + unfinished).contains(&target.requests()), "{iterations}");
+    // Whoever ends a run early does not wait for what was due at the very end.
     let due = RATE * ended.results["duration_s"].as_f64().expect("seconds");
     assert!(requests as f64 >= 0.9 * due, "{requests} of {due}");
 }
