@@ -72,6 +72,22 @@ impl Ended {
         let results = serde_json::from_str(&dir.read(RESULTS)).unwrap_or_default();
         Self { code, stdout, stderr, results, dir }
     }
+
+    /// The requests of the whole run.
+    pub(crate) fn requests(&self) -> u64 {
+        self.results["requests"].as_u64().unwrap_or_else(|| panic!("no requests: {}", self.stderr))
+    }
+
+    /// What became of what the exporter of that name was given.
+    pub(crate) fn exporter(&self, name: &str) -> &Value {
+        let all = self.results["exporters"].as_array().expect("a list");
+        all.iter().find(|exporter| exporter["name"] == name).unwrap_or_else(|| panic!("no {name} in {all:?}"))
+    }
+}
+
+/// One of the counts of an [exporter](Ended::exporter).
+pub(crate) fn count(exporter: &Value, what: &str) -> u64 {
+    exporter[what].as_u64().unwrap_or_else(|| panic!("{what} is not in {exporter:#}"))
 }
 
 /// Where the Prometheus page of a run is, as it announced that.

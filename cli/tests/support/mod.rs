@@ -21,6 +21,7 @@ mod process;
 mod prometheus;
 mod receiver;
 pub(crate) mod siege;
+pub(crate) mod table;
 mod victoria;
 
 use std::env;
@@ -28,10 +29,10 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, WAYS_INTO_THE_AGENT};
 pub(crate) use authority::Authority;
 pub(crate) use barewire::{
-    Ended, Measured, RESULTS, Target, announced_page, barewire, barewire_measured, barewire_to_end,
+    Ended, Measured, RESULTS, Target, announced_page, barewire, barewire_measured, barewire_to_end, count,
 };
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
