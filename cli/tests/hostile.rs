@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use support::{Agent, Collector, Influxd, PATIENCE, http_post, poll};
 
 /// How many requests, or frames, each receiver gets.
-const FRAMES: usize = 150;
+const FRAMES: usize = 1200;
 
 #[test]
 fn a_collector_takes_every_hostile_point() {
