@@ -12,13 +12,7 @@ use barewire::{
     wire::datagram::{Datagrams, UNIX_LIMIT_BYTES},
 };
 use barewire_statsd::{Check, ServiceCheck, Style};
-use proptest::{
-    collection::vec,
-    option,
-    prelude::*,
-    strategy::ValueTree as _,
-    test_runner::TestRunner,
-};
+use proptest::{collection::vec, option, prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use serde_json::Value as Json;
 use support::{Agent, Collector, Influxd, PATIENCE, http_post, poll};
 
