@@ -17,10 +17,7 @@ fn soon() -> Instant {
 
 /// The last value of a field, added up over all series of the measurement.
 fn last_sum(influxd: &Influxd, database: &str, measurement: &str, field: &str) -> Option<f64> {
-    let series =
-        influxd.query(database, &format!(r#"SELECT last("{field}") FROM "{measurement}" GROUP BY *"#));
-    let last = |series: &Value| series["values"][0][1].as_f64();
-    (!series.is_empty()).then(|| series.iter().filter_map(last).sum())
+    influxd.last_sum(database, measurement, field)
 }
 
 fn await_last_sum(influxd: &Influxd, database: &str, measurement: &str, field: &str, expected: f64) {

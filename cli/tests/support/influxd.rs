@@ -89,6 +89,14 @@ impl Influxd {
         series.first()?["values"][0][1].as_f64()
     }
 
+    /// The last value of a field, added up over all series of the measurement; `None` without any.
+    pub(crate) fn last_sum(&self, database: &str, measurement: &str, field: &str) -> Option<f64> {
+        let statement = format!(r#"SELECT last("{field}") FROM "{measurement}" GROUP BY *"#);
+        let series = self.query(database, &statement);
+        let last = |series: &Value| series["values"][0][1].as_f64();
+        (!series.is_empty()).then(|| series.iter().filter_map(last).sum())
+    }
+
     /// What its log complains about.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = format!("{}{}", self.child.log(), self.child.stdout());
