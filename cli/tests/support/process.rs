@@ -153,8 +153,7 @@ impl Child {
     }
 
     fn respawn(&mut self) {
-        self.process = spawn(&mut self.command);
-        self.exit = None;
+        (self.started, self.process, self.exit) = (Instant::now(), spawn(&mut self.command), None);
     }
 
     /// Whether a server of [`serve`] owns its ports and answers.
@@ -203,7 +202,16 @@ impl Child {
 
     /// How many descriptors the program has open.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the files of a running process").count()
+        self.count_in("fd")
+    }
+
+    /// How many threads the program has.
+    pub(crate) fn threads(&self) -> usize {
+        self.count_in("task")
+    }
+
+    fn count_in(&self, folder: &str) -> usize {
+        fs::read_dir(format!("/proc/{}/{folder}", self.pid())).expect("a running process").count()
     }
 
     /// How many threads of the program have a name that begins so.
