@@ -5,6 +5,8 @@
 
 mod format;
 mod input;
+#[cfg(test)]
+mod laws;
 
 use std::{
     fs::File,

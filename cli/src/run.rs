@@ -270,7 +270,7 @@ impl From<RunError> for Failure {
         let text = error.to_string();
         match error {
             RunError::Unreachable { .. } => Failure::Unreachable(text),
-            RunError::FileLimit { .. } => Failure::Usage(text),
+            RunError::FileLimit { .. } | RunError::PortRange { .. } => Failure::Usage(text),
             RunError::Io(_) | RunError::Panicked(_) => Failure::Defect(text),
         }
     }

@@ -72,7 +72,8 @@ impl Besieged {
         for _ in 0..20 {
             besieged.scrape(&mut Scrapes::default()).expect("a page as long as the run goes on");
         }
-        (besieged.descriptors, besieged.peak_kib) = (besieged.run.descriptors(), besieged.run.peak_rss_kib());
+        (besieged.descriptors, besieged.peak_kib) =
+            (besieged.run.descriptors(), besieged.run.peak_kib().expect("a running process"));
         besieged
     }
 
@@ -111,7 +112,7 @@ impl Besieged {
 
     /// Nothing grew beyond what the page gives away.
     fn check_size(&self, what: &str, scrapes: &Scrapes) {
-        let (peak_kib, most) = (self.run.peak_rss_kib(), scrapes.most_descriptors);
+        let (peak_kib, most) = (self.run.peak_kib().expect("a running process"), scrapes.most_descriptors);
         println!(
             "{what}: memory {} KiB before and {peak_kib} KiB at most, descriptors {} before and {most} at most",
             self.peak_kib, self.descriptors

@@ -247,7 +247,7 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["http://TARGET/", "--profile", "k6"], &["--profile", "'k6'", "the profiles are barewire, tigrister"]),
     (
         &["http://TARGET/", "--profile", "statsd=barewire"],
-        &["--profile: ", "'statsd'", "add --otlp or --influx or --prometheus"],
+        &["--profile: ", "'statsd'", "add --otlp or --statsd or --influx or --prometheus"],
     ),
 ];
 
@@ -316,6 +316,18 @@ fn a_run_that_may_not_open_its_connections_is_refused() {
     assert_eq!((ended.code, ended.stdout.as_str()), (BAD_USAGE, ""), "{}", ended.stderr);
     is_one_sentence(&ended.stderr);
     for words in ["connections: 100 need ", "the limit is 100: ", "ask for fewer"] {
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    assert!(target.visits().is_empty());
+}
+
+#[test]
+fn a_run_that_would_use_up_the_local_ports_is_refused() {
+    let target = Watch::start();
+    let ended = barewire_to_end(["run", &format!("http://{}/", target.addr()), "-c", "70000"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (BAD_USAGE, ""), "{}", ended.stderr);
+    is_one_sentence(&ended.stderr);
+    for words in ["connections: 70000 need a local port each", "ip_local_port_range is ", "ask for fewer"] {
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     }
     assert!(target.visits().is_empty());

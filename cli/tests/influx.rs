@@ -15,25 +15,12 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
 }
 
-/// The last value of a field, added up over all series of the measurement.
-fn last_sum(influxd: &Influxd, database: &str, measurement: &str, field: &str) -> Option<f64> {
-    let series =
-        influxd.query(database, &format!(r#"SELECT last("{field}") FROM "{measurement}" GROUP BY *"#));
-    let last = |series: &Value| series["values"][0][1].as_f64();
-    (!series.is_empty()).then(|| series.iter().filter_map(last).sum())
-}
-
 fn await_last_sum(influxd: &Influxd, database: &str, measurement: &str, field: &str, expected: f64) {
     let mut last = None;
     poll(PATIENCE, &format!("{field} of {measurement} in {database} is {expected}"), || {
-        last = last_sum(influxd, database, measurement, field);
+        last = influxd.last_sum(database, measurement, field);
         (last == Some(expected)).then_some(())
     });
-}
-
-fn exporter<'a>(ended: &'a Ended, name: &str) -> &'a Value {
-    let all = ended.results["exporters"].as_array().expect("a list");
-    all.iter().find(|exporter| exporter["name"] == name).unwrap_or_else(|| panic!("no {name} in {all:?}"))
 }
 
 #[test]
@@ -63,7 +50,7 @@ fn a_run_is_told_alike_over_udp_and_http_and_by_victoria() {
     assert_eq!(victoria.self_metric("vm_rows_invalid_total"), 0.0);
 
     for name in ["influx", "influx-2", "influx-3"] {
-        let account = exporter(&ended, name);
+        let account = ended.exporter(name);
         let count = |what: &str| account[what].as_u64().expect("a count");
         assert_eq!((count("failed"), count("timed_out"), count("left_out")), (0, 0, 0), "{account}");
         assert!(count("sent") > 1 && account["complete"] == true, "{account}");
@@ -73,8 +60,7 @@ fn a_run_is_told_alike_over_udp_and_http_and_by_victoria() {
 
 fn the_percentiles_are_those_of_the_results(influxd: &Influxd, database: &str, results: &Value) {
     let last = |field: &str| {
-        last_sum(influxd, database, "http.client.request.duration", field)
-            .unwrap_or_else(|| panic!("{field}"))
+        influxd.last_sum(database, "http.client.request.duration", field).unwrap_or_else(|| panic!("{field}"))
     };
     for figure in ["p50", "p90", "p95", "p99", "p999", "max"] {
         let told = results["latency_ms"][figure].as_f64().expect("a latency") / 1e3;
@@ -109,7 +95,7 @@ fn a_wrong_password_is_told_as_401_and_not_repeated() {
         RESULTS,
     ]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let account = exporter(&ended, "influx");
+    let account = ended.exporter("influx");
     let why = account["last_error"].as_str().expect("an error");
     assert!(why.starts_with(&format!("{} answered 401: ", influxd.addr())), "{why}");
     assert_eq!(
@@ -144,7 +130,7 @@ fn a_server_that_stands_still_costs_resolution_and_no_count() {
         RESULTS,
     ]);
     poll(PATIENCE, "requests in InfluxDB", || {
-        last_sum(&influxd, Influxd::DATABASE, "http.client.requests", "value").filter(|sum| *sum > 0.0)
+        influxd.last_sum(Influxd::DATABASE, "http.client.requests", "value").filter(|sum| *sum > 0.0)
     });
     influxd.child.stop();
     let before = target.requests();
@@ -155,7 +141,7 @@ fn a_server_that_stands_still_costs_resolution_and_no_count() {
     let requests = ended.results["requests"].as_f64().expect("requests");
     assert_eq!(requests, target.requests() as f64);
     await_last_sum(&influxd, Influxd::DATABASE, "http.client.requests", "value", requests);
-    let account = exporter(&ended, "influx");
+    let account = ended.exporter("influx");
     assert!(account["dropped"].as_u64() > Some(0) && account["complete"] == true, "{account}");
     assert_eq!(influxd.complaints(), Vec::<String>::new());
 }
@@ -182,7 +168,7 @@ fn a_type_conflict_costs_the_points_it_is_about_and_no_others() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let requests = ended.results["requests"].as_f64().expect("requests");
     await_last_sum(&influxd, Influxd::DATABASE, "http.client.request.duration", "count", requests);
-    let account = exporter(&ended, "influx");
+    let account = ended.exporter("influx");
     let count = |what: &str| account[what].as_u64().expect("a count");
     assert_eq!((count("failed"), count("timed_out")), (0, 0), "{account}");
     assert!(count("left_out") >= count("sent") && account["complete"] == true, "{account}");

@@ -5,15 +5,12 @@
 
 mod support;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::thread;
-use std::time::{Duration, Instant};
 use support::otlp::items;
-use support::{
-    Child, Collector, Ended, PATIENCE, Prometheus, Target, announced_page, barewire, barewire_to_end,
-};
+use support::table::{expect, shop, sorted};
+use support::{Child, Collector, Ended, Prometheus, Target, announced_page, barewire, barewire_to_end};
 
 /// OTLP, at the Collector.
 mod otlp {
@@ -160,28 +157,6 @@ mod page {
     ";
 }
 
-/// Two steps under a rate, of which some fail.
-fn spec(target: &Target) -> String {
-    let steps = json!([{ "name": "browse", "url": "/" }, { "name": "buy", "method": "POST", "url": "/", "body": "{}" }]);
-    let thresholds = json!(["p95 < 10s"]);
-    let plan = json!({ "name": "shop", "target": target.url(), "rate": 50, "steps": steps, "thresholds": thresholds });
-    plan.to_string()
-}
-
-/// The rows of a table, each with its labels sorted.
-fn rows(table: &str) -> BTreeSet<String> {
-    let row = |line: &str| {
-        let mut words: Vec<_> = line.split_whitespace().collect();
-        let labels = words.split_off(3);
-        format!("{} {}", words.join(" "), sorted(labels))
-    };
-    table.lines().map(str::trim).filter(|line| !line.is_empty()).map(row).collect()
-}
-
-fn sorted<'a>(labels: impl IntoIterator<Item = &'a str>) -> String {
-    labels.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
-}
-
 /// What of a Collector's documents is of that scope, in the form of a table.
 fn at_collector(collector: &Collector, scope: &str) -> BTreeSet<String> {
     let mut rows = BTreeSet::new();
@@ -240,19 +215,6 @@ fn unit_of(name: &str) -> &str {
     if ["seconds", "milliseconds", "bytes", "percent"].contains(&last) { last } else { "-" }
 }
 
-/// Waits until everything of a table has been seen.
-fn expect(table: &str, what: &str, seen: impl Fn() -> BTreeSet<String>) {
-    let expected = rows(table);
-    let deadline = Instant::now() + PATIENCE;
-    let mut known = BTreeSet::new();
-    while !expected.is_subset(&known) {
-        let missing: Vec<_> = expected.difference(&known).collect();
-        assert!(Instant::now() < deadline, "{what}: {missing:#?} not among {known:#?}");
-        thread::sleep(Duration::from_millis(200));
-        known.extend(seen());
-    }
-}
-
 /// A run under one profile, to a Collector and to Prometheus, that lasts until it has been seen enough of.
 struct Seen {
     run: Child,
@@ -264,7 +226,7 @@ struct Seen {
 impl Seen {
     fn of(profile: &str) -> Self {
         let (target, collector) = (Target::start(&["--errors", "50"]), Collector::start());
-        let (spec, url) = (spec(&target), collector.otlp_url());
+        let (spec, url) = (shop(&target), collector.otlp_url());
         let args = ["run", &spec, "-c", "4", "-t", "1", "-d", "300s", "--otlp", &url];
         let run = barewire(args.into_iter().chain(["--prometheus", "0", "--profile", profile]));
         let page: SocketAddr = announced_page(&run);
@@ -288,7 +250,7 @@ fn barewire_is_as_its_table_says() {
 #[test]
 fn tigrister_is_as_its_table_says() {
     let (target, collector) = (Target::start(&["--errors", "50"]), Collector::start());
-    let (spec, url) = (spec(&target), collector.otlp_url());
+    let (spec, url) = (shop(&target), collector.otlp_url());
     barewire_to_end([
         "run",
         &spec,

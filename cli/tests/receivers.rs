@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 use support::{
@@ -129,6 +129,40 @@ fn a_server_that_lost_its_port_is_started_with_another() {
     );
     assert_eq!(tries.into_inner(), 2);
     drop(child);
+}
+
+#[test]
+fn a_killed_server_is_back_on_its_port_with_its_output_behind_that_of_before() {
+    let (mut child, [port]) =
+        serve(|_, [port]| listen(port), |[port]| http_get(local(port), "/").is_ok_and(|it| it.status == 200));
+    let (first, before) = (child.pid(), child.log());
+    child.stop();
+    child.kill();
+    assert!(!child.owns(port));
+    child.restart();
+    assert!(child.owns(port) && child.pid() != first);
+    let log = child.log();
+    assert!(log.starts_with(&before) && log.len() > before.len(), "{before}\n{log}");
+}
+
+#[test]
+#[should_panic(expected = "the restarted server ended")]
+fn a_server_that_cannot_come_back_is_no_success() {
+    let folder = Dir::new();
+    let once = folder.path().join("once");
+    let script = format!("mkdir {} && exec python3 -m http.server --bind 127.0.0.1 $0", once.display());
+    let command = |_: &Dir, [port]: [u16; 1]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, &port.to_string()]);
+        command
+    };
+    let (mut child, _) = serve(command, |_| true);
+    child.kill();
+    child.restart();
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 fn listen(port: u16) -> Command {

@@ -36,7 +36,9 @@ fn a_receiver_whose_authority_is_trusted_gets_the_run() {
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     assert!(sent(&ended) > 1);
     let heads = receiver.heads();
-    assert!(heads.iter().all(|head| head.starts_with("POST /v1/metrics HTTP/1.1\r\n")), "{heads:?}");
+    let paths: Vec<_> = heads.iter().filter_map(|head| head.split(' ').nth(1)).collect();
+    assert!(paths.iter().all(|path| ["/v1/metrics", "/v1/logs"].contains(path)), "{heads:?}");
+    assert!(paths.contains(&"/v1/metrics") && paths.contains(&"/v1/logs"), "{heads:?}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ struct Row<'a> {
 #[test]
 fn every_vector_becomes_the_bytes_that_are_expected() {
     let rows: Vec<Value> = serde_json::from_str(VECTORS).expect("JSON");
-    assert!(rows.len() >= 60, "{} rows", rows.len());
+    assert!(rows.len() >= 59, "{} rows", rows.len());
     for value in &rows {
         let row = Row {
             what: value["what"].as_str().expect("what it is of"),

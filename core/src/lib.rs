@@ -92,6 +92,8 @@ pub mod view;
 pub mod wire;
 
 pub use error::Error;
+#[cfg(fuzzing)]
+pub use record::sample::Tape;
 pub use record::{
     buckets::HIGHEST,
     distribution::Distribution,

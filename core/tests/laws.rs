@@ -1,6 +1,10 @@
 //! Whatever a program does with its shards, a snapshot says what a naive count says.
 
-use barewire::{Counter, Distribution, Gauge, Histogram, Metric, Precision, Reading, Registry, Shard};
+use std::{collections::BTreeMap, sync::Arc};
+
+use barewire::{
+    Counter, Distribution, Gauge, Histogram, Metric, OVERFLOW, Precision, Reading, Registry, Shard, Snapshot,
+};
 use proptest::prelude::*;
 
 /// More than the histograms of a page.
@@ -31,6 +35,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What was to be read at one time.
+struct Moment {
+    snapshot: Arc<Snapshot>,
+    counts: Vec<u64>,
+    recorded: Vec<Distribution>,
+}
+
 /// One shard, and the gauges that it set.
 type Living = (Shard, Vec<Option<f64>>);
 
@@ -42,6 +53,7 @@ struct World {
     shards: Vec<Living>,
     counts: Vec<u64>,
     recorded: Vec<Distribution>,
+    moments: Vec<Moment>,
 }
 
 impl World {
@@ -58,6 +70,7 @@ impl World {
             shards: Vec::new(),
             counts: vec![0; SERIES],
             recorded: (0..SERIES).map(|at| Distribution::new(precision(at))).collect(),
+            moments: Vec::new(),
             registry,
         }
     }
@@ -94,8 +107,13 @@ impl World {
         }
     }
 
-    fn check(&self) {
+    fn check(&mut self) {
         let snapshot = self.registry.snapshot();
+        self.moments.push(Moment {
+            snapshot: Arc::clone(&snapshot),
+            counts: self.counts.clone(),
+            recorded: self.recorded.clone(),
+        });
         for (at, series) in snapshot.series().iter().enumerate() {
             let at = at % SERIES;
             match snapshot.read(series) {
@@ -117,6 +135,47 @@ impl World {
     }
 }
 
+impl Moment {
+    /// What came between two of them is the difference, whichever they are.
+    fn check_since(&self, earlier: &Moment) {
+        let window = self.snapshot.since(Some(&earlier.snapshot));
+        let mut recorded = Distribution::default();
+        for (at, series) in self.snapshot.series().iter().enumerate() {
+            let number = at % SERIES;
+            if at < SERIES {
+                assert_eq!(window.counter(series), self.counts[number].wrapping_sub(earlier.counts[number]));
+            }
+            window.histogram_into(series, &mut recorded);
+            if at >= 2 * SERIES {
+                let mut sum = earlier.recorded[number].clone();
+                sum.merge(&recorded);
+                assert!(sum.buckets().eq(self.recorded[number].buckets()));
+                assert_eq!(sum.sum(), self.recorded[number].sum());
+            }
+        }
+    }
+}
+
+/// What is registered and counted: of which kind and name, with which label, how often.
+type Counted = (bool, usize, u8, u64);
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// What the series of each name say together, those of [`OVERFLOW`] under that.
+fn totals(snapshot: &Snapshot) -> BTreeMap<String, u64> {
+    let mut totals = BTreeMap::new();
+    for (metric, reading) in snapshot.readings() {
+        let count = match reading {
+            Reading::Counter(count) => count,
+            Reading::Histogram(all) => all.count(),
+            Reading::Gauge(_) => unreachable!("there is none"),
+        };
+        let name = if metric.name.starts_with(OVERFLOW) { OVERFLOW } else { &metric.name };
+        *totals.entry(name.to_owned()).or_default() += count;
+    }
+    totals
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }) })]
 
@@ -125,5 +184,44 @@ proptest! {
         let mut world = World::new();
         steps.iter().for_each(|step| world.take(step));
         world.check();
+        for (at, moment) in world.moments.iter().enumerate() {
+            world.moments[..=at].iter().for_each(|earlier| moment.check_since(earlier));
+        }
+    }
+
+    #[test]
+    fn past_the_budget_series_fold_and_no_count_is_lost(
+        budget in 0..12_usize,
+        counted in prop::collection::vec((any::<bool>(), 0..NAMES.len(), 0..20_u8, 0..9_u64), 0..80),
+    ) {
+        let registry = Registry::with_budget("test", budget);
+        let mut shard = registry.shard();
+        let mut expected = BTreeMap::<&str, u64>::new();
+        let mut sum = 0;
+        let counted: Vec<Counted> = counted;
+        for (is_counter, name, label, count) in counted {
+            let metric = Metric::new(NAMES[name]).label("label", i64::from(label));
+            if is_counter {
+                shard.add(registry.counter(metric), count);
+            } else {
+                let histogram = registry.histogram(metric);
+                (0..count).for_each(|value| shard.record(histogram, value));
+            }
+            *expected.entry(NAMES[name]).or_default() += count;
+            sum += count;
+        }
+        let snapshot = registry.snapshot();
+        let totals = totals(&snapshot);
+        prop_assert_eq!(totals.values().sum::<u64>(), sum);
+        // A name has its own counts, or those that no series of its own could take are in the last resort.
+        for (name, total) in totals.iter().filter(|(name, _)| *name != OVERFLOW) {
+            prop_assert!(*total <= expected[name.as_str()]);
+        }
+        let last_resorts = 3;
+        prop_assert!(snapshot.series().len() <= budget + NAMES.len() + last_resorts);
+        let is_folded = snapshot.series().iter().any(|series| {
+            series.metric.name.starts_with(OVERFLOW) || series.metric.label_value("label") == Some(&OVERFLOW.into())
+        });
+        prop_assert_eq!(registry.folded() > 0, is_folded);
     }
 }

@@ -243,6 +243,7 @@ fn outcomes_are_counted_each_in_its_place_and_told_once_a_change() {
     let lane = &report.lanes[0];
     assert_eq!((lane.failed, lane.timed_out), (1, 1));
     assert!(lane.dropped >= 1);
+    assert_eq!(lane.last_error.as_deref(), Some("timed out: reading"), "the pause that came of it says less");
     assert_eq!(*told.lock().unwrap(), [Some("refused".to_owned()), None]);
 }
 

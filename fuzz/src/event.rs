@@ -23,7 +23,7 @@ pub struct Told {
 
 /// Mirrors [`Event`].
 #[derive(Debug, Arbitrary)]
-struct Happened {
+pub(crate) struct Happened {
     name: Text,
     time_unix_ns: u64,
     title: Text,

@@ -1,6 +1,9 @@
 //! URLs and header fields that were accepted arrive as they were given.
 
-use barewire::wire::http::{Event, Header, MAX_HEAD_BYTES, RequestDecoder, Scheme, Url, push_request_head};
+use barewire::wire::{
+    http::{Event, Header, MAX_HEAD_BYTES, RequestDecoder, Scheme, Url, push_request_head},
+    post::read_url,
+};
 
 /// Reads the first line of `text` as a URL, and the rest as a header field; what is accepted is read back.
 ///
@@ -8,6 +11,7 @@ use barewire::wire::http::{Event, Header, MAX_HEAD_BYTES, RequestDecoder, Scheme
 /// When it comes back as something else.
 pub fn check(text: &str) {
     let (url, header) = text.split_once('\n').unwrap_or((text, ""));
+    check_credentials(url);
     let url = Url::parse(url).ok();
     let header: Option<Header> = header.parse().ok();
     if let Some(url) = &url {
@@ -18,6 +22,18 @@ pub fn check(text: &str) {
     }
     if let (Some(url), Some(header)) = (url, header) {
         check_head(&url, &header);
+    }
+}
+
+/// Credentials are taken out of a URL that has some, and change nothing else in it.
+fn check_credentials(text: &str) {
+    let Ok((url, auth)) = read_url(text) else { return };
+    match Url::parse(text) {
+        Ok(plain) => assert!(auth.is_none() && plain == url),
+        Err(_) => {
+            assert_eq!(format!("{:?}", auth.expect("why it is no URL")), "Auth(Basic …)");
+            check_url(&url);
+        }
     }
 }
 

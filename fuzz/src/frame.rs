@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arbitrary::Arbitrary;
 use barewire::{
-    Label, LabelValue, Metric, Unit,
-    view::{self, Explicit, Exponential, ExponentialBuckets, Point, Scope, Temporality},
+    Distribution, Label, LabelValue, Metric, Unit,
+    view::{self, Explicit, Exponential, ExponentialBuckets, Point, Recorded, Scope, Temporality},
 };
 
 /// Mirrors [`view::Frame`].
@@ -20,7 +20,7 @@ pub struct Frame {
 }
 
 /// Often one of few, so that names meet.
-#[derive(Debug, Arbitrary)]
+#[derive(Debug, Clone, Arbitrary)]
 pub(crate) enum Text {
     A,
     Total,
@@ -30,7 +30,7 @@ pub(crate) enum Text {
     Any(String),
 }
 
-#[derive(Debug, Arbitrary)]
+#[derive(Debug, Clone, Arbitrary)]
 pub(crate) enum LabelText {
     Text(Text),
     Int(i64),
@@ -74,6 +74,11 @@ enum Value {
         positive: (i32, Vec<u64>),
         negative: (i32, Vec<u8>),
         ends: Ends,
+    },
+    Recorded {
+        decimals: u8,
+        run: Vec<u64>,
+        window: Vec<u16>,
     },
 }
 
@@ -184,8 +189,19 @@ impl From<Value> for view::Value {
                     max: max.map(Into::into),
                 })
             }
+            Value::Recorded { decimals, run, window } => view::Value::Recorded(Recorded {
+                decimals: decimals % 19,
+                run: recorded(run.into_iter()),
+                window: recorded(window.into_iter().map(u64::from)),
+            }),
         }
     }
+}
+
+fn recorded(values: impl Iterator<Item = u64>) -> Distribution {
+    let mut distribution = Distribution::default();
+    values.for_each(|value| distribution.record(value));
+    distribution
 }
 
 fn rising(steps: &[u8]) -> Vec<f64> {

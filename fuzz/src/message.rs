@@ -20,6 +20,16 @@ pub fn check_requests(cuts: Cuts, bytes: &[u8]) {
     check(cuts, bytes, RequestDecoder::default);
 }
 
+/// The same for what stands behind a head of chunks, which every body that is told so is in, of both directions.
+///
+/// # Panics
+/// As above.
+pub fn check_chunks(cuts: Cuts, bytes: &[u8]) {
+    const FRAMING: &[u8] = b"Transfer-Encoding: chunked\r\n\r\n";
+    check_responses(cuts, &[b"HTTP/1.1 200 OK\r\n", FRAMING, bytes].concat());
+    check_requests(cuts, &[b"POST / HTTP/1.1\r\nHost: h\r\n", FRAMING, bytes].concat());
+}
+
 /// Where the bytes are cut: each hexadecimal digit, from the last one on and around again, is one less than the
 /// length of a piece.
 pub type Cuts = u64;

@@ -28,7 +28,7 @@ use barewire::{
     wire::datagram::Datagrams,
 };
 
-use crate::line::push_time;
+use crate::line::{push_time, shown_measurement};
 use series::Series;
 
 /// Turns frames into lines.
@@ -201,8 +201,8 @@ struct Scene<'a> {
     counts: &'a mut Vec<u64>,
 }
 
-/// The type of the field `value`, by measurement. A server keeps the first one that it is sent, of all series of a
-/// measurement, and refuses another.
+/// The type of the field `value`, by what the measurement is called in the end. A server keeps the first one that it is
+/// sent, of all series of a measurement, and refuses another.
 #[derive(Debug, Default)]
 struct Types(HashMap<String, Type>);
 
@@ -215,13 +215,14 @@ enum Type {
 
 impl Types {
     fn of(&mut self, metric: &barewire::Metric, number: Number) -> Type {
-        if let Some(known) = self.0.get(&metric.name) {
+        let measurement = shown_measurement(&metric.name);
+        if let Some(known) = self.0.get(&*measurement) {
             return *known;
         }
         // A time is a fraction sooner or later.
         let is_int = matches!(number, Number::Int(_)) && metric.unit.decimals() == 0;
         let new = if is_int { Type::Int } else { Type::Float };
-        self.0.insert(metric.name.clone(), new);
+        self.0.insert(measurement.into_owned(), new);
         new
     }
 }

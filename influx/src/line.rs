@@ -76,10 +76,7 @@ pub(crate) fn push_head<'a>(
     if measurement.is_empty() {
         return false;
     }
-    if measurement.starts_with('#') {
-        out.push(b'_');
-    }
-    push_escaped(out, &clean(measurement), escape_in_measurement);
+    push_escaped(out, &shown_measurement(measurement), escape_in_measurement);
     let is_written = |(key, value): &(&str, Cow<'_, str>)| !key.is_empty() && !value.is_empty();
     let tags = tags.into_iter().filter(is_written);
     let mut tags: Vec<_> = tags.map(|(key, value)| (clean_key(key), value)).collect();
@@ -195,6 +192,12 @@ fn clean(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     text.char_indices().map(|(at, character)| if has_no_form(at) { '_' } else { character }).collect()
+}
+
+/// What a measurement is called in the end, without its escapes.
+pub(crate) fn shown_measurement(measurement: &str) -> Cow<'_, str> {
+    let shown = clean(measurement);
+    if shown.starts_with('#') { Cow::Owned(format!("_{shown}")) } else { shown }
 }
 
 fn clean_key(key: &str) -> Cow<'_, str> {

@@ -318,6 +318,8 @@ fn text() -> impl Strategy<Value = String> {
         3 => Just("a".to_owned()),
         1 => Just(String::new()),
         1 => prop_oneof![Just("time"), Just("_field"), Just("_measurement"), Just("#"), Just("\"")].prop_map(str::to_owned),
+        // They end as the same, or nearly.
+        1 => "[\n\t_]{2}",
         3 => "[\\\\,= \"#\n\r\t\0ai1]{0,8}",
         2 => vec(prop_oneof![any::<char>(), prop::char::range('\0', '\u{7f}')], 0..6).prop_map(String::from_iter),
     ]

@@ -13,7 +13,7 @@ use barewire::{
     wire::{
         http::Url,
         net::OnStale,
-        post::{Auth, Post, read_url},
+        post::{Auth, read_url},
     },
 };
 
@@ -168,7 +168,7 @@ impl Otlp {
     #[must_use]
     pub fn gzip(mut self) -> Self {
         if let Way::Http(receiver) = &mut self.way {
-            receiver.posts().for_each(Post::set_gzip);
+            receiver.posts().for_each(|post| post.set_gzip());
         }
         self
     }

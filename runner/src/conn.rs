@@ -24,6 +24,10 @@ use crate::{
     trace::{TRACE_LINE_BYTES, trace_line},
 };
 
+/// How often a socket is read from before others have their turn: a peer that sends faster than we read would have
+/// the thread for itself.
+const READS_AT_ONCE: usize = 16;
+
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -37,7 +41,7 @@ pub(crate) enum State {
     Sending,
     /// The request is written.
     Receiving,
-    /// A think time, or the pause after a refused connection.
+    /// A think time, or the pause after a connection that broke.
     Pausing,
 }
 
@@ -54,8 +58,12 @@ pub(crate) struct Conn {
     pub(crate) due_ns: u64,
     /// When it was sent or, before that, when its connection was begun.
     pub(crate) sent_ns: u64,
-    /// Refused connections in a row.
-    pub(crate) refusals: u32,
+    /// Connections in a row that could not be made, or broke before they had carried a whole response.
+    pub(crate) breaks: u32,
+    /// Whether the socket is listed to be read from again.
+    pub(crate) has_more: bool,
+    /// Whether the peer has said that nothing more will come.
+    pub(crate) is_ending: bool,
     /// The trace that the request at hand is a part of.
     pub(crate) trace: Option<TraceContext>,
     stream: Option<TcpStream>,
@@ -65,6 +73,16 @@ pub(crate) struct Conn {
     response: Response,
     /// The beginning of a head whose rest is yet to come.
     partial: Vec<u8>,
+}
+
+/// What came of reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// All that there is, and the response is not whole.
+    Part,
+    /// As much as may be read at once; there may be more.
+    More,
+    Whole(Response),
 }
 
 /// A response, as far as it matters to a load.
@@ -84,7 +102,9 @@ impl Conn {
             iterations_left: iterations,
             due_ns: 0,
             sent_ns: 0,
-            refusals: 0,
+            breaks: 0,
+            has_more: false,
+            is_ending: false,
             trace: None,
             stream: None,
             decoder: ResponseDecoder::new(false),
@@ -112,7 +132,7 @@ impl Conn {
         let mut stream = TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.stream = Some(stream);
+        (self.stream, self.is_ending) = (Some(stream), false);
         Ok(())
     }
 
@@ -177,35 +197,35 @@ impl Conn {
         Ok(true)
     }
 
-    /// Reads what has come; the response once it is whole.
+    /// Reads what has come.
     ///
-    /// A read that does not fill the buffer has emptied the socket. Only when the peer `is_ending` there is one
-    /// more thing to read: the end, which is not told again.
-    pub(crate) fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        is_ending: bool,
-    ) -> Result<Option<Response>, Failure> {
-        loop {
+    /// A read that does not fill the buffer has emptied the socket. Only when the peer is ending there is one more
+    /// thing to read: the end, which is not told again.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Failure> {
+        for _ in 0..READS_AT_ONCE {
             let Some(stream) = &mut self.stream else { return Err(Failure::Reset) };
             match stream.read(buffer) {
-                Ok(0) => return self.decoder.finish().map(|()| Some(self.end())).map_err(|_| Failure::Reset),
+                Ok(0) => {
+                    self.decoder.finish().map_err(|_| Failure::Reset)?;
+                    return Ok(Received::Whole(self.end()));
+                }
                 Ok(len) => {
                     self.bytes_in += len as u64;
                     if self.decode(&buffer[..len]).map_err(|_| Failure::Protocol)? {
                         // The end of a kept connection would not be told again.
-                        self.response.keep_alive &= !is_ending;
-                        return Ok(Some(self.response));
+                        self.response.keep_alive &= !self.is_ending;
+                        return Ok(Received::Whole(self.response));
                     }
-                    if len < buffer.len() && !is_ending {
-                        return Ok(None);
+                    if len < buffer.len() && !self.is_ending {
+                        return Ok(Received::Part);
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Part),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Failure::Reset),
             }
         }
+        Ok(Received::More)
     }
 
     /// Closes the socket if it cannot carry another exchange after this one of `step`.
@@ -321,6 +341,28 @@ mod tests {
         let ends = (0..100).map(|_| conn.decode(&b"A: b\r\n".repeat(170))).find(Result::is_err);
         assert!(matches!(ends, Some(Err(HttpError::HeadTooLong | HttpError::TooManyHeaders))), "{ends:?}");
         assert!(conn.partial.len() < 70_000);
+    }
+
+    #[test]
+    fn a_peer_that_has_much_to_say_says_it_in_turns() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let mut conn = Conn::new(1);
+        conn.connect(listener.local_addr().unwrap(), poll.registry(), Token(0)).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        let response = [b"HTTP/1.1 200 OK\r\nContent-Length: 960\r\n\r\n".as_slice(), &[b'.'; 960]].concat();
+        assert_eq!(response.len(), 1000);
+        let told = peer.write(&response).unwrap();
+        assert_eq!(told, 1000);
+        let mut buffer = [0; 20];
+        // What was written to loopback is there: nothing is left to wait for.
+        let mut turns = std::iter::from_fn(|| Some((conn.receive(&mut buffer), conn.bytes_in)));
+        let turn = 20 * READS_AT_ONCE as u64;
+        for bytes in [turn, 2 * turn, 3 * turn] {
+            assert_eq!(turns.next(), Some((Ok(Received::More), bytes)));
+        }
+        let response = Response { status: 200, body_bytes: 960, keep_alive: true };
+        assert_eq!(turns.next(), Some((Ok(Received::Whole(response)), 1000)));
     }
 
     proptest! {

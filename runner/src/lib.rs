@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod clock;
 mod conn;
 mod deadline;

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fmt, io,
+    fmt, fs, io,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     sync::{
         Arc,
@@ -22,6 +22,9 @@ use crate::{clock::now_ns, meter::resting, plan::Workload, sampling::Sampling, w
 const FILES_PER_THREAD: u64 = 3;
 /// Those that the rest of the process may need.
 const FILES_BESIDES: u64 = 64;
+
+/// Where the system says from which local ports connections are made, the first and the last.
+const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /// A running load. Dropping it asks it to stop.
 ///
@@ -90,6 +93,7 @@ impl Run {
         registry: &Registry,
         sampling: Sampling,
     ) -> Result<Self, RunError> {
+        check_ports(workload.connections, &fs::read_to_string(PORT_RANGE).unwrap_or_default())?;
         allow_files(workload)?;
         let addr = reach(&workload.target, Duration::from_nanos(workload.timeout_ns))?;
         let workload = Arc::new(workload.clone());
@@ -196,6 +200,15 @@ pub enum RunError {
         /// How many there may be at most.
         limit: u64,
     },
+    /// The system has fewer local ports than the run needs: each connection to one address has its own.
+    PortRange {
+        /// How many connections were asked for.
+        connections: usize,
+        /// The first local port.
+        first: u16,
+        /// The last one.
+        last: u16,
+    },
     /// The system refused a thread or a poll.
     Io(io::Error),
     /// A worker thread panicked, which is a defect.
@@ -216,6 +229,12 @@ impl fmt::Display for RunError {
                 "connections: {connections} need {needed} open files and the limit is {limit}: \
                  raise it with 'ulimit -n {needed}' or ask for fewer"
             ),
+            RunError::PortRange { connections, first, last } => write!(
+                f,
+                "connections: {connections} need a local port each and net.ipv4.ip_local_port_range is \
+                 {first} to {last}: widen it with 'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"' or ask \
+                 for fewer"
+            ),
             RunError::Io(error) => write!(f, "the load could not run: {error}"),
             RunError::Panicked(message) => write!(f, "a load thread panicked: {message}"),
         }
@@ -226,7 +245,7 @@ impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             RunError::Unreachable { why: error, .. } | RunError::Io(error) => Some(error),
-            RunError::FileLimit { .. } | RunError::Panicked(_) => None,
+            RunError::FileLimit { .. } | RunError::PortRange { .. } | RunError::Panicked(_) => None,
         }
     }
 }
@@ -235,6 +254,17 @@ impl From<io::Error> for RunError {
     fn from(error: io::Error) -> Self {
         RunError::Io(error)
     }
+}
+
+/// Whether there are local ports enough, by what the system says of them; a system that does not say has as many as it
+/// has.
+fn check_ports(connections: usize, range: &str) -> Result<(), RunError> {
+    let mut ports = range.split_whitespace().map(str::parse::<u16>);
+    let (Some(Ok(first)), Some(Ok(last))) = (ports.next(), ports.next()) else { return Ok(()) };
+    if connections <= usize::from(last.saturating_sub(first)) + 1 {
+        return Ok(());
+    }
+    Err(RunError::PortRange { connections, first, last })
 }
 
 /// Raises the soft limit of open files if it has to be.
@@ -287,11 +317,31 @@ mod tests {
                 RunError::FileLimit { connections: 5000, needed: 5070, limit: 4096 },
                 "connections: 5000 need 5070 open files and the limit is 4096: raise it with 'ulimit -n 5070' or ask for fewer",
             ),
+            (
+                RunError::PortRange { connections: 30_000, first: 32_768, last: 60_999 },
+                "connections: 30000 need a local port each and net.ipv4.ip_local_port_range is 32768 to 60999: widen it with 'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"' or ask for fewer",
+            ),
             (RunError::Io(why()), "the load could not run: connection refused"),
             (RunError::Panicked("oops".to_owned()), "a load thread panicked: oops"),
         ];
         for (error, expected) in rows {
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn every_connection_has_a_local_port_of_its_own() {
+        for (connections, range, enough) in [
+            (28_232, "32768\t60999\n", true),
+            (28_233, "32768\t60999\n", false),
+            (1, "5 5", true),
+            (2, "5 5", false),
+            (2, "6 5", false),
+            (1_000_000, "", true),
+            (1_000_000, "32768", true),
+            (1_000_000, "some 60999", true),
+        ] {
+            assert_eq!(check_ports(connections, range).is_ok(), enough, "{connections} of {range:?}");
         }
     }
 

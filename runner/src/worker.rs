@@ -25,8 +25,9 @@ use barewire::Registry;
 use mio::{Events, Poll, Token, Waker, event::Event};
 
 use crate::{
+    backoff::backoff_ns,
     clock::{Alarm, now_ns},
-    conn::{Conn, Response, State},
+    conn::{Conn, Received, Response, State},
     deadline::Deadlines,
     ending::Ending,
     meter::{Exchange, Meters},
@@ -46,10 +47,6 @@ const WAKER: Token = Token(usize::MAX - 2);
 const BUFFER_BYTES: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 
-/// The pause after a refused connection, doubled with each in a row, so that a dead target costs no core.
-const BACKOFF_NS: u64 = 10_000_000;
-const MAX_BACKOFF_NS: u64 = 1_000_000_000;
-
 pub(crate) struct Worker {
     workload: Arc<Workload>,
     addr: SocketAddr,
@@ -64,6 +61,8 @@ pub(crate) struct Worker {
     conns: Box<[Conn]>,
     /// Those with a request to be sent in this round.
     ready: Vec<usize>,
+    /// Those that were not read to the end in their turn.
+    unread: Vec<usize>,
     timeouts: Deadlines,
     pauses: Deadlines,
     busy: usize,
@@ -99,6 +98,7 @@ impl Worker {
             source: Source::new(&workload.load, thread, workload.threads, count),
             conns: (0..count).map(|_| Conn::new(workload.iterations)).collect(),
             ready: Vec::with_capacity(count),
+            unread: Vec::with_capacity(count),
             timeouts: Deadlines::new(count),
             pauses: Deadlines::new(count),
             busy: 0,
@@ -130,7 +130,8 @@ impl Worker {
                 return Ok(self.finish());
             }
             self.set_alarm(now)?;
-            let timeout = (!self.ready.is_empty()).then_some(Duration::ZERO);
+            let has_work = !self.ready.is_empty() || !self.unread.is_empty();
+            let timeout = has_work.then_some(Duration::ZERO);
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => result?,
@@ -138,6 +139,7 @@ impl Worker {
             for event in &events {
                 self.receive(event);
             }
+            self.read_on();
             self.expire(now_ns());
         }
     }
@@ -281,7 +283,8 @@ impl Worker {
             },
             State::Sending | State::Receiving => {
                 if has_news(event) {
-                    self.read(at, event.is_read_closed());
+                    conn.is_ending |= event.is_read_closed();
+                    self.read(at);
                 }
                 if event.is_writable() && self.conns[at].state == State::Sending {
                     self.send(at);
@@ -297,23 +300,42 @@ impl Worker {
 
     fn connected(&mut self, at: usize) {
         let conn = &mut self.conns[at];
-        (conn.refusals, conn.state) = (0, State::Ready);
+        conn.state = State::Ready;
         self.timeouts.clear(at);
         self.ready.push(at);
     }
 
-    fn read(&mut self, at: usize, is_ending: bool) {
-        match self.conns[at].receive(&mut self.buffer, is_ending) {
-            Ok(None) => {}
-            Ok(Some(response)) => self.answered(at, response),
+    fn read(&mut self, at: usize) {
+        match self.conns[at].receive(&mut self.buffer) {
+            Ok(Received::Part) => {}
+            Ok(Received::More) => {
+                if !std::mem::replace(&mut self.conns[at].has_more, true) {
+                    self.unread.push(at);
+                }
+            }
+            Ok(Received::Whole(response)) => self.answered(at, response),
             Err(failure) => self.fail(at, failure),
         }
+    }
+
+    /// Gives another turn to each connection that had more to read than it could in its last one.
+    fn read_on(&mut self) {
+        let count = self.unread.len();
+        for index in 0..count {
+            let at = self.unread[index];
+            self.conns[at].has_more = false;
+            if matches!(self.conns[at].state, State::Sending | State::Receiving) {
+                self.read(at);
+            }
+        }
+        self.unread.drain(..count);
     }
 
     fn answered(&mut self, at: usize, response: Response) {
         let conn = &mut self.conns[at];
         let step = &self.workload.steps[conn.step];
         conn.settle(step);
+        conn.breaks = 0;
         let outcome = Outcome::answered(response.status, step.expects(response.status));
         self.conclude(at, outcome, response.body_bytes);
     }
@@ -322,8 +344,9 @@ impl Worker {
     fn fail(&mut self, at: usize, failure: Failure) {
         let conn = &mut self.conns[at];
         conn.close();
-        if failure == Failure::Connect {
-            conn.refusals += 1;
+        // One that timed out has had its pause.
+        if failure != Failure::Timeout {
+            conn.breaks = conn.breaks.saturating_add(1);
         }
         self.conclude(at, Outcome::failed(failure), 0);
     }
@@ -356,7 +379,7 @@ impl Worker {
         let conn = &mut self.conns[at];
         let (shortest, longest) = self.workload.steps[conn.step].think_ns;
         let think = if longest > 0 { self.rng.between(shortest, longest) } else { 0 };
-        let pause = think.max(backoff(conn.refusals));
+        let pause = think.max(backoff_ns(conn.breaks));
         conn.step += 1;
         if conn.step == self.workload.steps.len() {
             (conn.step, conn.is_running) = (0, false);
@@ -439,14 +462,6 @@ fn has_news(event: &Event) -> bool {
     event.is_readable() || event.is_read_closed() || event.is_error()
 }
 
-/// The pause after so many refused connections in a row.
-fn backoff(refusals: u32) -> u64 {
-    match refusals {
-        0 => 0,
-        _ => (BACKOFF_NS << (refusals - 1).min(10)).min(MAX_BACKOFF_NS),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,12 +494,5 @@ mod tests {
             assert_eq!(of(closed(100)), of(closed(2_000)), "{sampling:?}");
             assert_eq!(of(open(100)), of(open(1_000)), "{sampling:?}");
         }
-    }
-
-    #[test]
-    fn a_dead_target_is_asked_ever_less_often_and_at_least_once_a_second() {
-        let pauses_ms: Vec<u64> = (0..10).map(|refusals| backoff(refusals) / 1_000_000).collect();
-        assert_eq!(pauses_ms, [0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        assert_eq!(backoff(u32::MAX), MAX_BACKOFF_NS);
     }
 }

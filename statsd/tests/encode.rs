@@ -239,3 +239,15 @@ fn a_frame_of_a_stream_begins_with_its_length() {
     assert!(!push_stream_frame(&mut out, &[b'x'; 8193]));
     assert_eq!(out.len(), 10);
 }
+
+#[test]
+fn a_rest_that_is_too_large_for_a_float_is_the_largest() {
+    let frame = frame([(Metric::new("a"), Value::Counter(Number::Float(f64::MAX)))]);
+    let (mut encoder, mut out) = (Encoder::new(Style::new()), Datagrams::new(1432));
+    for _ in 0..2 {
+        out.clear();
+        assert_eq!(encoder.push_frame(&frame, &mut out), Encoded { points: 1, left_out: 0 });
+        encoder.settle(0);
+    }
+    assert_eq!(out.iter().next(), Some(b"a:1.7976931348623157e+308|c\n".as_slice()));
+}

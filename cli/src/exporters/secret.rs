@@ -25,6 +25,8 @@ pub(super) fn read(text: &str) -> Result<Secret, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -44,5 +46,17 @@ mod tests {
             assert_eq!(read(text).unwrap_err(), expected);
         }
         assert!(read("@file:/nowhere").unwrap_err().starts_with("the file '/nowhere' cannot be read: "));
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_the_secret_or_says_where_it_is_or_is_refused_and_not_repeated(
+            text in "@?(env:)?[a-zé= \u{0}]{0,4}hunter2\\PC{0,4}",
+        ) {
+            match read(&text) {
+                Ok(secret) => prop_assert_eq!(secret.expose(), text),
+                Err(why) => prop_assert!(text.starts_with('@') && !why.contains("hunter2"), "{}", why),
+            }
+        }
     }
 }

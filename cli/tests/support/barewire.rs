@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 /// The file for `--results`, in the folder of the child.
 pub(crate) const RESULTS: &str = "r.json";
@@ -34,6 +35,33 @@ pub(crate) fn barewire_to_end<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>
     Ended::of(barewire(args))
 }
 
+/// A command that ended, and what it took.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) ended: Ended,
+    /// From its start to its end.
+    pub(crate) wall: Duration,
+    /// The most memory that it held, as it was seen last before it ended.
+    pub(crate) peak_kib: u64,
+}
+
+/// Runs `barewire` with these arguments to its end, and measures it.
+pub(crate) fn barewire_measured<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Measured {
+    Measured::of(barewire(args))
+}
+
+impl Measured {
+    /// Waits for the end of `child`, with an eye on its memory.
+    pub(crate) fn of(mut child: Child) -> Self {
+        let mut peak_kib = 0;
+        poll(PATIENCE, "the end of the program", || {
+            peak_kib = child.peak_kib().unwrap_or(peak_kib);
+            child.exited()
+        });
+        Self { wall: child.age(), ended: Ended::of(child), peak_kib }
+    }
+}
+
 impl Ended {
     /// Waits for the end of `child`.
     pub(crate) fn of(mut child: Child) -> Self {
@@ -44,6 +72,22 @@ impl Ended {
         let results = serde_json::from_str(&dir.read(RESULTS)).unwrap_or_default();
         Self { code, stdout, stderr, results, dir }
     }
+
+    /// The requests of the whole run.
+    pub(crate) fn requests(&self) -> u64 {
+        self.results["requests"].as_u64().unwrap_or_else(|| panic!("no requests: {}", self.stderr))
+    }
+
+    /// What became of what the exporter of that name was given.
+    pub(crate) fn exporter(&self, name: &str) -> &Value {
+        let all = self.results["exporters"].as_array().expect("a list");
+        all.iter().find(|exporter| exporter["name"] == name).unwrap_or_else(|| panic!("no {name} in {all:?}"))
+    }
+}
+
+/// One of the counts of an [exporter](Ended::exporter).
+pub(crate) fn count(exporter: &Value, what: &str) -> u64 {
+    exporter[what].as_u64().unwrap_or_else(|| panic!("{what} is not in {exporter:#}"))
 }
 
 /// Where the Prometheus page of a run is, as it announced that.

@@ -33,6 +33,17 @@ impl Collector {
         Self::launch("http", &config.join("\n"), "", answers)
     }
 
+    /// One that hands metrics on to Prometheus as well, where exponential histograms arrive as native ones.
+    pub(crate) fn start_writing_to(prometheus: SocketAddr) -> Self {
+        let exporter = format!(
+            "exporters:\n  prometheusremotewrite: {{ endpoint: \"http://{prometheus}/api/v1/write\" }}"
+        );
+        let pipeline = "metrics: { receivers: [otlp], exporters: [";
+        let config = CONFIG.replacen("exporters:", &exporter, 1);
+        let config = config.replace(pipeline, &format!("{pipeline}prometheusremotewrite, "));
+        Self::launch("http", &config, "", answers)
+    }
+
     /// Speaks TLS with a certificate of `authority`, to clients with one of `clients`.
     pub(crate) fn start_tls(authority: &Authority, clients: &Authority) -> Self {
         let own = authority.certify("127.0.0.1");
@@ -43,7 +54,7 @@ impl Collector {
         Self::launch("https", CONFIG, &tls, |_| true)
     }
 
-    fn launch(scheme: &'static str, config: &str, tls: &str, ready: impl Fn(u16) -> bool) -> Self {
+    fn launch(scheme: &'static str, config: &str, tls: &str, ready: fn(u16) -> bool) -> Self {
         let (child, [http, telemetry]) = serve(
             |dir, [http, telemetry]| {
                 let config = config
@@ -55,11 +66,14 @@ impl Collector {
                 command.arg("--config").arg(dir.write("otelcol.yaml", &config));
                 command
             },
-            |[http, telemetry]| {
-                ready(http) && http_get(local(telemetry), "/metrics").is_ok_and(|answer| answer.status == 200)
-            },
+            move |[http, telemetry]| ready(http) && tells_of_itself(telemetry),
         );
         Self { child, scheme, http, telemetry }
+    }
+
+    /// Starts it once more on its ports, after it was killed. It begins its file anew.
+    pub(crate) fn restart(&mut self) {
+        self.child.restart();
     }
 
     /// Where its OTLP receiver listens.
@@ -118,4 +132,8 @@ fn local(port: u16) -> SocketAddr {
 /// Whether there is any answer: a GET is not allowed there.
 fn answers(http: u16) -> bool {
     http_get(local(http), "/v1/metrics").is_ok()
+}
+
+fn tells_of_itself(telemetry: u16) -> bool {
+    http_get(local(telemetry), "/metrics").is_ok_and(|answer| answer.status == 200)
 }

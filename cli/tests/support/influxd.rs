@@ -11,6 +11,7 @@ const CONFIG: &str = include_str!("influx.conf");
 #[derive(Debug)]
 pub(crate) struct Influxd {
     pub(crate) child: Child,
+    ports: [u16; 3],
     http: u16,
     udp: u16,
 }
@@ -24,7 +25,7 @@ impl Influxd {
     pub(crate) const UDP_DATABASE: &str = "udp";
 
     pub(crate) fn start() -> Self {
-        let (child, [_, http, udp]) = serve(
+        let (child, ports @ [_, http, udp]) = serve(
             |dir, [rpc, http, udp]| {
                 let config = CONFIG
                     .replace("@RPC@", &rpc.to_string())
@@ -35,9 +36,9 @@ impl Influxd {
                 command.arg("-config").arg(dir.write("influx.conf", &config));
                 command
             },
-            |[_, http, _]| super::http_get(local(http), "/ping").is_ok_and(|answer| answer.status == 204),
+            answers,
         );
-        let influxd = Self { child, http, udp };
+        let influxd = Self { child, ports, http, udp };
         // Without a user, it lets anybody create the first one.
         let create =
             format!("CREATE USER {} WITH PASSWORD '{}' WITH ALL PRIVILEGES", Self::USER, Self::PASSWORD);
@@ -46,6 +47,11 @@ impl Influxd {
             influxd.query(database, &format!("CREATE DATABASE {database}"));
         }
         influxd
+    }
+
+    /// Starts it once more on its ports and its data, after it was killed.
+    pub(crate) fn restart(&mut self) {
+        self.child.restart();
     }
 
     /// `HOST:PORT` of its HTTP API.
@@ -89,6 +95,14 @@ impl Influxd {
         series.first()?["values"][0][1].as_f64()
     }
 
+    /// The last value of a field, added up over all series of the measurement.
+    pub(crate) fn last_sum(&self, database: &str, measurement: &str, field: &str) -> Option<f64> {
+        let series =
+            self.query(database, &format!(r#"SELECT last("{field}") FROM "{measurement}" GROUP BY *"#));
+        let last = |series: &Value| series["values"][0][1].as_f64();
+        (!series.is_empty()).then(|| series.iter().filter_map(last).sum())
+    }
+
     /// What its log complains about.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = format!("{}{}", self.child.log(), self.child.stdout());
@@ -120,6 +134,10 @@ impl Influxd {
 /// `admin:correct horse:battery`, as Basic spells it.
 fn authorization() -> String {
     "Authorization: Basic YWRtaW46Y29ycmVjdCBob3JzZTpiYXR0ZXJ5\r\n".to_owned()
+}
+
+fn answers([_, http, _]: [u16; 3]) -> bool {
+    super::http_get(local(http), "/ping").is_ok_and(|answer| answer.status == 204)
 }
 
 fn local(port: u16) -> SocketAddr {

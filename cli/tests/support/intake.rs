@@ -80,13 +80,17 @@ impl Intake {
             .collect()
     }
 
+    /// Everything so far by name, kind (`sketch` for a distribution) and tags.
+    pub(crate) fn shapes(&self) -> Vec<(String, String, Vec<String>)> {
+        let flushed = self.flushed.lock().expect("what was flushed");
+        let series = flushed.series.iter().map(|it| (it.name.clone(), it.kind.clone(), it.tags.clone()));
+        let sketches = flushed.sketches.iter();
+        series.chain(sketches.map(|it| (it.name.clone(), "sketch".to_owned(), it.tags.clone()))).collect()
+    }
+
     /// The sum of a counter of that name over all flushes and series whose tags include all of `tags`.
     pub(crate) fn total(&self, name: &str, tags: &[&str]) -> f64 {
-        let sum = |series: &Series| {
-            let seconds = if series.kind == "rate" { series.interval } else { 1.0 };
-            series.values.iter().map(|value| value * seconds).sum::<f64>()
-        };
-        self.series(name, tags).iter().map(sum).sum()
+        self.series(name, tags).iter().map(Series::total).sum()
     }
 
     /// All distributions of that name whose tags include all of `tags`, as one.
@@ -95,6 +99,14 @@ impl Intake {
         let matching =
             flushed.sketches.iter().filter(|sketch| sketch.name == name && has(&sketch.tags, tags));
         matching.cloned().reduce(Sketch::plus)
+    }
+}
+
+impl Series {
+    /// How far a counter came in this flush.
+    pub(crate) fn total(&self) -> f64 {
+        let seconds = if self.kind == "rate" { self.interval } else { 1.0 };
+        self.values.iter().map(|value| value * seconds).sum()
     }
 }
 

@@ -10,15 +10,18 @@ mod authority;
 mod barewire;
 mod collector;
 mod exposition;
+pub(crate) mod faults;
 mod http;
 mod influxd;
 mod intake;
+mod misbehave;
 mod nginx;
 pub(crate) mod otlp;
 mod process;
 mod prometheus;
 mod receiver;
 pub(crate) mod siege;
+pub(crate) mod table;
 mod victoria;
 
 use std::env;
@@ -26,14 +29,17 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, WAYS_INTO_THE_AGENT};
 pub(crate) use authority::Authority;
-pub(crate) use barewire::{Ended, RESULTS, Target, announced_page, barewire, barewire_to_end};
+pub(crate) use barewire::{
+    Ended, Measured, RESULTS, Target, announced_page, barewire, barewire_measured, barewire_to_end, count,
+};
 pub(crate) use collector::Collector;
 pub(crate) use exposition::{promtool_check, python_parse_0_0_4, strict_openmetrics};
 pub(crate) use http::{Answer, exchange, http_get, http_post, percent_encoded};
 pub(crate) use influxd::Influxd;
 pub(crate) use intake::{Intake, Series, Sketch};
+pub(crate) use misbehave::{Act, Door, Misbehaving};
 pub(crate) use nginx::Nginx;
 pub(crate) use process::{Child, Dir, free_port, serve};
 pub(crate) use prometheus::Prometheus;

@@ -106,7 +106,7 @@ impl Exponential {
 }
 
 /// A 64-bit integer is a string in OTLP/JSON.
-fn integer(value: &Value) -> u64 {
+pub(crate) fn integer(value: &Value) -> u64 {
     let digits = value.as_str().map(|digits| digits.parse().expect("an integer"));
     digits.or(value.as_u64()).expect("an integer")
 }

@@ -8,8 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use std::{env, process};
+use std::time::{Duration, Instant};
+use std::{env, fmt, process};
 
 /// A folder that is removed with this value.
 #[derive(Debug)]
@@ -53,8 +53,13 @@ impl Drop for Dir {
 #[derive(Debug)]
 pub(crate) struct Child {
     process: process::Child,
+    /// How to start it again.
+    command: Command,
+    /// What a server has to be before it counts as started.
+    service: Option<Service>,
     /// Gone only with this value, or handed on by it.
     dir: Option<Dir>,
+    started: Instant,
     exit: Option<ExitStatus>,
 }
 
@@ -62,15 +67,15 @@ impl Child {
     /// Starts `command` in `dir`, its output going to files there.
     pub(crate) fn start(mut command: Command, dir: Dir) -> Self {
         let output = |name| File::create(dir.path().join(name)).expect("a file for the output");
-        let process = command
+        let started = Instant::now();
+        command
             .current_dir(dir.path())
             .stdin(Stdio::null())
             .stdout(output("stdout"))
             .stderr(output("stderr"))
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { process, dir: Some(dir), exit: None }
+            .process_group(0);
+        let process = spawn(&mut command);
+        Self { process, command, service: None, dir: Some(dir), started, exit: None }
     }
 
     pub(crate) fn dir(&self) -> &Dir {
@@ -92,6 +97,11 @@ impl Child {
         self.dir().read("stderr")
     }
 
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.process)
     }
@@ -110,6 +120,46 @@ impl Child {
     /// Undoes [`stop`](Self::stop).
     pub(crate) fn cont(&self) {
         kill_process_group(self.pid(), Signal::CONT).expect("a signal to processes of ours");
+    }
+
+    /// Ends the program at once, frozen or not, with all that it started.
+    pub(crate) fn kill(&mut self) {
+        // An ended program's number may be somebody else's by now.
+        if self.exited().is_none() {
+            kill_process_group(self.pid(), Signal::KILL).expect("a signal to processes of ours");
+            self.exit = Some(self.process.wait().expect("the end of a killed process"));
+        }
+    }
+
+    /// Starts a server of [`serve`] that has ended once more: the same command, folder and ports, its output behind
+    /// that of before. Waits until it owns its ports again and is ready.
+    ///
+    /// # Panics
+    /// When it ends again, or is not ready in time; the message has its log.
+    pub(crate) fn restart(&mut self) {
+        assert!(self.exited().is_some(), "the program still runs");
+        let told = self.log().len();
+        self.respawn();
+        poll(PATIENCE, "a ready server on its old ports", || {
+            if self.exited().is_some() {
+                let log = self.log();
+                let news = log.get(told..).unwrap_or(&log);
+                assert!(lost_a_port(news), "the restarted server ended:\n{news}");
+                // A connection of somebody else may have had the port meanwhile; it passes.
+                self.respawn();
+            }
+            self.is_ready().then_some(())
+        });
+    }
+
+    fn respawn(&mut self) {
+        (self.started, self.process, self.exit) = (Instant::now(), spawn(&mut self.command), None);
+    }
+
+    /// Whether a server of [`serve`] owns its ports and answers.
+    fn is_ready(&self) -> bool {
+        let service = self.service.as_ref().expect("a server");
+        service.ports.iter().all(|port| self.owns(*port)) && (service.answers)()
     }
 
     /// Asks the program to end, and waits for that.
@@ -136,24 +186,32 @@ impl Child {
 
     /// The memory that the program holds, in KiB.
     pub(crate) fn rss_kib(&self) -> u64 {
-        self.status_kib("VmRSS:")
+        self.status_kib("VmRSS:").expect("VmRSS of a running process")
     }
 
-    /// The most memory that the program ever held, in KiB.
-    pub(crate) fn peak_rss_kib(&self) -> u64 {
+    /// The most memory that the program ever held, in KiB; `None` when it has ended.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
         self.status_kib("VmHWM:")
     }
 
-    fn status_kib(&self, field: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.pid());
-        let status = fs::read_to_string(&path).expect("the state of a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field in it");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    fn status_kib(&self, field: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+        Some(value.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
     }
 
     /// How many descriptors the program has open.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the files of a running process").count()
+        self.count_in("fd")
+    }
+
+    /// How many threads the program has.
+    pub(crate) fn threads(&self) -> usize {
+        self.count_in("task")
+    }
+
+    fn count_in(&self, folder: &str) -> usize {
+        fs::read_dir(format!("/proc/{}/{folder}", self.pid())).expect("a running process").count()
     }
 
     /// How many threads of the program have a name that begins so.
@@ -173,12 +231,24 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // An ended program's number may be somebody else's by now.
-        if self.exited().is_none() {
-            kill_process_group(self.pid(), Signal::KILL).expect("a signal to processes of ours");
-            self.process.wait().expect("the end of a killed process");
-        }
+        self.kill();
     }
+}
+
+/// The ports that a server owns, and whether it answers there.
+struct Service {
+    ports: Vec<u16>,
+    answers: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
+fn spawn(command: &mut Command) -> process::Child {
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 /// A port of loopback that was free a moment ago, for TCP and for UDP; somebody may take it before its user does.
@@ -199,23 +269,27 @@ pub(crate) fn free_port() -> u16 {
 /// When the server ends or is not ready in time; the message has its log.
 pub(crate) fn serve<const N: usize>(
     command: impl Fn(&Dir, [u16; N]) -> Command,
-    ready: impl Fn([u16; N]) -> bool,
+    ready: impl Fn([u16; N]) -> bool + Send + Sync + Copy + 'static,
 ) -> (Child, [u16; N]) {
     for _ in 0..5 {
         let (dir, ports) = (Dir::new(), [(); N].map(|()| free_port()));
         let mut child = Child::start(command(&dir, ports), dir);
-        let answers = |child: &Child| ports.iter().all(|port| child.owns(*port)) && ready(ports);
+        child.service = Some(Service { ports: ports.to_vec(), answers: Box::new(move || ready(ports)) });
         let up = poll(PATIENCE, "a ready server", || match child.exited() {
             Some(_) => Some(false),
-            None => answers(&child).then_some(true),
+            None => child.is_ready().then_some(true),
         });
         if up {
             return (child, ports);
         }
         let log = child.log();
-        assert!(log.to_lowercase().contains("address already in use"), "the server ended:\n{log}");
+        assert!(lost_a_port(&log), "the server ended:\n{log}");
     }
     panic!("five servers in a row lost their port to somebody else");
+}
+
+fn lost_a_port(log: &str) -> bool {
+    log.to_lowercase().contains("address already in use")
 }
 
 /// The sockets that listen on a TCP port or receive on a UDP port, named as `/proc/PID/fd` names them.

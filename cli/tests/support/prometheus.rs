@@ -38,9 +38,14 @@ impl Prometheus {
                     .arg("--enable-feature=native-histograms,exemplar-storage");
                 command
             },
-            |[port]| http_get(local(port), "/-/ready").is_ok_and(|answer| answer.status == 200),
+            answers,
         );
         Self { child, addr: local(port) }
+    }
+
+    /// Starts it once more on its port and its data, after it was killed.
+    pub(crate) fn restart(&mut self) {
+        self.child.restart();
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -90,6 +95,10 @@ impl Prometheus {
         let mut document: Value = serde_json::from_slice(&answer.body).expect("JSON");
         document["data"].take()
     }
+}
+
+fn answers([port]: [u16; 1]) -> bool {
+    http_get(local(port), "/-/ready").is_ok_and(|answer| answer.status == 200)
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -25,9 +25,14 @@ impl Victoria {
                     .arg("-memory.allowedBytes=256MB");
                 command
             },
-            |[port]| http_get(local(port), "/health").is_ok_and(|answer| answer.status == 200),
+            answers,
         );
         Self { child, addr: local(port) }
+    }
+
+    /// Starts it once more on its port and its data, after it was killed.
+    pub(crate) fn restart(&mut self) {
+        self.child.restart();
     }
 
     /// Where it takes line protocol as InfluxDB 2 does.
@@ -64,6 +69,10 @@ impl Victoria {
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.text()
     }
+}
+
+fn answers([port]: [u16; 1]) -> bool {
+    http_get(local(port), "/health").is_ok_and(|answer| answer.status == 200)
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -244,12 +244,20 @@ fn rank(q: f64, count: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*};
 
     fn of(values: &[u64]) -> Distribution {
-        let mut distribution = Distribution::new(Precision::Three);
+        of_precision(Precision::Three, values)
+    }
+
+    fn of_precision(precision: Precision, values: &[u64]) -> Distribution {
+        let mut distribution = Distribution::new(precision);
         values.iter().for_each(|value| distribution.record(*value));
         distribution
+    }
+
+    fn precision() -> impl Strategy<Value = Precision> {
+        prop_oneof![Just(Precision::One), Just(Precision::Two), Just(Precision::Three)]
     }
 
     #[test]
@@ -293,13 +301,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_merge_of_parts_is_the_whole(values in prop::collection::vec(0..HIGHEST, 0..200), cut in 0..200usize) {
-            let (left, right) = values.split_at(cut.min(values.len()));
-            let mut merged = of(left);
-            merged.merge(&of(right));
-            let whole = of(&values);
+        fn the_merge_of_parts_in_any_order_is_the_whole(
+            parts in vec(vec(prop_oneof![0..300_u64, 0..HIGHEST, any::<u64>()], 0..40), 0..8),
+            precision in precision(),
+            order in any::<u64>(),
+        ) {
+            let mut merged = Distribution::new(precision);
+            let mut rest: Vec<_> = parts.iter().map(|part| of_precision(precision, part)).collect();
+            while !rest.is_empty() {
+                let at = usize::try_from(order % rest.len() as u64).unwrap();
+                merged.merge(&rest.swap_remove(at));
+            }
+            let whole = of_precision(precision, &parts.concat());
             prop_assert_eq!(merged.count(), whole.count());
             prop_assert_eq!(merged, whole);
+        }
+
+        #[test]
+        fn parts_of_any_precision_keep_counts_sums_and_extremes(
+            parts in vec((precision(), vec(any::<u64>(), 0..20)), 0..6), into in precision(),
+        ) {
+            let mut merged = Distribution::new(into);
+            parts.iter().for_each(|(precision, part)| merged.merge(&of_precision(*precision, part)));
+            let values: Vec<u64> = parts.into_iter().flat_map(|(_, part)| part).collect();
+            prop_assert_eq!(merged.count(), values.len() as u64);
+            prop_assert_eq!(merged.buckets().map(|(.., count)| count).sum::<u64>(), merged.count());
+            prop_assert_eq!(merged.sum(), values.iter().map(|value| u128::from(*value)).sum::<u128>());
+            prop_assert_eq!((merged.min(), merged.max()), (values.iter().min().copied(), values.iter().max().copied()));
         }
 
         #[test]

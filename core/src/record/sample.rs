@@ -253,6 +253,24 @@ impl Reader {
     }
 }
 
+/// For `fuzz/`: what a lane reads of the samples of a registry, without the lane.
+#[cfg(fuzzing)]
+#[derive(Debug)]
+pub struct Tape(Reader);
+
+#[cfg(fuzzing)]
+impl Tape {
+    /// Sees what is written from now on, and what the rings still hold.
+    pub fn of(registry: &crate::Registry) -> Self {
+        Tape(registry.sample_reader())
+    }
+
+    /// Appends up to `limit` samples a thread; returns how many were written over.
+    pub fn read(&mut self, limit: usize, out: &mut Vec<Sample>) -> u64 {
+        self.0.read(limit, out)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -122,9 +122,13 @@ impl Account {
         }
     }
 
-    /// Remembers what went wrong.
+    /// Remembers what went wrong. A pause says neither who asked for it nor why, and what went wrong before does: that
+    /// stays.
     pub(crate) fn note(&self, error: &ExportError) {
-        *self.0.last_error.lock() = Some(error.to_string());
+        let mut last = self.0.last_error.lock();
+        if last.is_none() || *error != ExportError::Throttled {
+            *last = Some(error.to_string());
+        }
     }
 
     /// Says whether the last snapshot was delivered.

@@ -180,7 +180,10 @@ impl Worker {
     fn finish(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<(), Panicked> {
         let delivered = self.export(snapshot, deadline)?;
         self.account.complete(delivered);
-        self.tell_pending(deadline)?;
+        // An attempt that has no time left can only hide what went wrong before it.
+        if Instant::now() < deadline {
+            self.tell_pending(deadline)?;
+        }
         while Instant::now() < deadline && self.carry_samples(deadline)? {}
         Ok(())
     }
@@ -264,7 +267,12 @@ impl Worker {
     fn tell(&mut self, error: Option<&ExportError>) {
         if error.is_some() != self.failing {
             self.failing = error.is_some();
-            (self.notify)(Notice { exporter: self.account.name(), error });
+            let told = match error {
+                // Who asked for the pause and why is known from what went wrong before, an event for example.
+                Some(ExportError::Throttled) => self.account.report().last_error.map(ExportError::Failed),
+                error => error.cloned(),
+            };
+            (self.notify)(Notice { exporter: self.account.name(), error: told.as_ref() });
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{self, Write},
     path::Path,
 };
 
-use barewire::{Error, ExportError, wire};
+use barewire::{
+    Error, ExportError,
+    wire::{self, lines::NamedFile},
+};
 
 use super::{Sent, refused_destination};
 
@@ -20,7 +22,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let file = File::create(path).map_err(|error| {
+        let file = NamedFile::create(path).map_err(|error| {
             refused_destination(format!("cannot create '{name}': {error}: name a file that can be written"))
         })?;
         Ok(Self::new(name, file))

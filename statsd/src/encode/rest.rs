@@ -137,7 +137,8 @@ fn plus(left: Number, right: Number) -> Number {
         | (Number::Int(int), Number::Decimal { digits, decimals: 0 }) => {
             Number::Decimal { digits: digits.saturating_add(wide(int)), decimals: 0 }
         }
-        _ => Number::Float(left.to_f64() + right.to_f64()),
+        // What was counted is finite, and what it adds up to has to be written.
+        _ => Number::Float((left.to_f64() + right.to_f64()).min(f64::MAX)),
     }
 }
 

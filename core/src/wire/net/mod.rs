@@ -25,6 +25,8 @@ use std::{
 
 #[cfg(unix)]
 pub use self::datagram::check_unix_path;
+#[cfg(fuzzing)]
+pub use self::retry_after::read_retry_after;
 #[cfg(feature = "tls")]
 use self::tls::Secure;
 #[cfg(feature = "tls")]

@@ -21,6 +21,8 @@ mod secrets;
 use std::{fmt, time::Instant};
 
 pub use self::auth::{Auth, MAX_SECRET_BYTES, Secret, read_url};
+#[cfg(fuzzing)]
+pub use self::secrets::redacted;
 use self::{
     pause::{Pause, is_retryable},
     secrets::Secrets,
