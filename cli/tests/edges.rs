@@ -131,7 +131,8 @@ fn the_target_outlives_a_siege_and_keeps_nothing_of_it() {
     let target = Target::start(&[]);
     let addr = target.addr();
     http_get(addr, "/").expect("an answer");
-    let (before_kib, descriptors) = (target.child.peak_rss_kib(), target.child.descriptors());
+    let (before_kib, descriptors) =
+        (target.child.peak_kib().expect("a running process"), target.child.descriptors());
     let siege = Siege::lay(addr, 400);
     let (began, mut took) = (Instant::now(), Vec::new());
     while began.elapsed() < Duration::from_secs(3) {
@@ -142,7 +143,7 @@ fn the_target_outlives_a_siege_and_keeps_nothing_of_it() {
     }
     let opened = siege.lift();
     took.sort_unstable();
-    let peak_kib = target.child.peak_rss_kib();
+    let peak_kib = target.child.peak_kib().expect("a running process");
     println!(
         "{} answers, p50 {:.2?}, slowest {:.2?}; memory {before_kib} KiB before and {peak_kib} KiB at most; {opened:?}",
         took.len(),
