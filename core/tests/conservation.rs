@@ -233,6 +233,11 @@ impl World {
     }
 
     fn end(&self, life: Life) {
+        // One may be on its way to the lane, one on its desk, one in its hands.
+        let offered = life.offered.load(SeqCst);
+        for lane in life.reporting.lanes() {
+            assert!(settled(&lane) + 3 >= offered, "{lane:?} of {offered}");
+        }
         let report = life.reporting.stop(PATIENCE);
         for (lane, got) in report.lanes.iter().zip(&life.got) {
             self.check(lane, &got.lock().unwrap(), [life.offered.load(SeqCst), life.events, life.samples]);
@@ -240,9 +245,8 @@ impl World {
     }
 
     fn check(&self, lane: &LaneReport, got: &Got, [offered, events, samples]: [u64; 3]) {
-        let LaneReport { sent, dropped, failed, timed_out, .. } = *lane;
-        assert_eq!(sent + dropped + failed + timed_out, offered, "{lane:?}");
-        assert_eq!(lane.points, 2 * sent);
+        assert_eq!(settled(lane), offered, "{lane:?}");
+        assert_eq!(lane.points, 2 * lane.sent);
         // Deltas add up to what was true when the last of them was delivered.
         assert_eq!((got.hits, got.took.sum()), (got.at, got.at.into()));
         if lane.complete {
@@ -257,6 +261,11 @@ impl World {
         assert_eq!(lane.samples, got.samples.len() as u64);
         assert!(got.samples.is_sorted_by(|one, next| one < next), "{:?}", got.samples);
     }
+}
+
+/// The snapshots of which it is known what became of them.
+fn settled(lane: &LaneReport) -> u64 {
+    lane.sent + lane.dropped + lane.failed + lane.timed_out
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! What is done to receivers: a schedule that a seed gives, and its account.
 
 use super::support::{Agent, Child, Collector, Influxd, Prometheus, Victoria};
+use rustix::process::Signal;
 use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,6 +16,9 @@ const LONGEST_ABSENCE: Duration = Duration::from_secs(5);
 
 /// So long a receiver is away at least, that whatever it sent last has been read.
 const SHORTEST_ABSENCE: Duration = Duration::from_secs(1);
+
+/// How long a receiver that was asked to end may take. InfluxDB takes half a minute as long as a connection is open.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A receiver that comes back as it was.
 pub(crate) trait Receiver: Send {
@@ -147,7 +151,7 @@ impl Toll {
                 "killed"
             }
             Outage::Restart(absence) => {
-                self.bury(receiver, absence, |child| _ = child.terminate());
+                self.bury(receiver, absence, ask_to_end);
                 self.restarted += 1;
                 "restarted"
             }
@@ -162,6 +166,15 @@ impl Toll {
         self.ends.push(End { began_ns, ended_ns, handed_on: receiver.handed_on() });
         receiver.restart();
     }
+}
+
+fn ask_to_end(child: &mut Child) {
+    child.signal(Signal::TERM);
+    let asked = Instant::now();
+    while child.exited().is_none() && asked.elapsed() < GRACE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill();
 }
 
 fn draw(dice: &mut fastrand::Rng) -> Outage {

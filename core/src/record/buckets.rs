@@ -91,7 +91,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_holds_its_value_within_the_error(value in 0..=HIGHEST) {
+        fn a_bucket_holds_its_value_within_the_error(wide in any::<u64>(), shift in 0..u64::BITS) {
+            // Of every magnitude: nearly all of the range has buckets whose ends no value meets by chance.
+            let value = (wide >> shift).min(HIGHEST);
             for (precision, _) in ALL {
                 let power = precision.power();
                 let bucket = bucket_of(power, value);
