@@ -146,6 +146,8 @@ Examples:
                  \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
                  \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'
 
+An EXPORTER is called like its flag, which means all of that kind, or by its number: influx-2 is the second --influx,
+influx-1 the first.
 A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret
 itself, which everybody on this machine sees there. A last newline in a file does not count. A file
 of --auth is read again when it has changed, and when the receiver answers 401.

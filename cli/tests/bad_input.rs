@@ -241,7 +241,7 @@ const ROWS: &[(&[&str], &[&str])] = &[
     ),
     (
         &["http://TARGET/", "--otlp", "https://RECEIVER", "--ca", "/dev/null"],
-        &["--ca: ", "'/dev/null' has no certificate"],
+        &["--ca: ", "'/dev/null' is no file"],
     ),
     (&["http://TARGET/", "--otlp", "https://RECEIVER", "--key", "x.pem"], &["--key: ", "add --cert"]),
     (&["http://TARGET/", "--profile", "k6"], &["--profile", "'k6'", "the profiles are barewire, tigrister"]),

@@ -1,7 +1,7 @@
 //! What flags say of exporters: of all of them, of a kind, or of one.
 //!
-//! An exporter is called by its kind, such as `otlp`, and is the second of it by `otlp-2`. A setting for the kind is
-//! one for each of them.
+//! An exporter is called by its kind, such as `otlp`, and is the second of it by `otlp-2`. A setting for the kind is one
+//! for each of them; the first alone is `otlp-1`.
 
 use barewire::wire::{net::Tls, post::Auth};
 use barewire_runner::Profile;
@@ -30,14 +30,14 @@ pub(super) struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     kind: &'static str,
+    /// Such as `otlp-1`.
     numbered: String,
 }
 
 impl Name {
     /// The exporter number `at` of its kind, counted from 0.
     pub(super) fn new(kind: &'static str, at: usize) -> Self {
-        let numbered = if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) };
-        Name { kind, numbered }
+        Name { kind, numbered: format!("{kind}-{}", at + 1) }
     }
 
     pub(super) fn kind(&self) -> &'static str {
@@ -166,4 +166,35 @@ fn tls(args: &RunArgs) -> Result<Option<Tls>, Failure> {
 
 fn is_https(destination: &str) -> bool {
     destination.get(.."https://".len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_kind_or_one_of_it() {
+        let profile = |text: &str| text.parse::<ExporterProfile>().unwrap();
+        let settings = Settings {
+            headers: Vec::new(),
+            auths: ["influx-1", "otlp", "otlp-2"]
+                .map(|name| (name.to_owned(), Auth::bearer(name.to_owned()).unwrap()))
+                .into(),
+            tls: None,
+            profiles: ["otlp-2=tigrister", "influx=loadpilot", "loaddensity"].map(profile).into(),
+            traces: false,
+            sample_rate: 1.0,
+        };
+        let shown = |kind, at| {
+            let name = Name::new(kind, at);
+            let own = settings.auths.iter().map(|(known, _)| known.as_str());
+            let auth = own.filter(|known| name.answers_to(known)).collect::<Vec<_>>().join(" ");
+            (settings.profiles(&name)[0].name(), auth, settings.auth(&name).is_some())
+        };
+        assert_eq!(shown("otlp", 0), ("loaddensity", "otlp".to_owned(), true));
+        assert_eq!(shown("otlp", 1), ("tigrister", "otlp otlp-2".to_owned(), true));
+        assert_eq!(shown("influx", 0), ("loadpilot", "influx-1".to_owned(), true));
+        assert_eq!(shown("influx", 1), ("loadpilot", String::new(), false));
+        assert_eq!(shown("statsd", 0), ("loaddensity", String::new(), false));
+    }
 }
