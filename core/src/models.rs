@@ -13,13 +13,6 @@ use crate::{
     report::handover::{Handover, Task},
 };
 
-/// Tries all orders in which at most `preemptions` threads are interrupted.
-fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
-    builder.check(run);
-}
-
 fn recorded(snapshot: &Snapshot, at: usize) -> &Distribution {
     match snapshot.read(&snapshot.series()[at]) {
         Reading::Histogram(all) => all,
@@ -30,7 +23,7 @@ fn recorded(snapshot: &Snapshot, at: usize) -> &Distribution {
 /// A sample is read whole and in its place, or counted as lost, while its slot is written over.
 #[test]
 fn a_sample_is_read_as_it_was_written_or_is_counted() {
-    model(4, || {
+    loom::model(|| {
         let ring = Arc::new(Ring::<2>::new(2));
         let writer = thread::spawn({
             let ring = Arc::clone(&ring);
@@ -54,7 +47,7 @@ fn a_sample_is_read_as_it_was_written_or_is_counted() {
 /// A ring is forgotten only after its last sample was read.
 #[test]
 fn the_end_of_a_ring_is_seen_after_its_last_sample() {
-    model(4, || {
+    loom::model(|| {
         let ring = Arc::new(Ring::<1>::new(4));
         let writer = thread::spawn({
             let ring = Arc::clone(&ring);
@@ -81,7 +74,7 @@ fn the_end_of_a_ring_is_seen_after_its_last_sample() {
 /// buckets, its extremes have a bucket, and in the end nothing is missing.
 #[test]
 fn a_snapshot_beside_a_growing_shard_sees_no_count_that_is_not_there_and_loses_none() {
-    model(3, || {
+    loom::model(|| {
         let registry = Registry::new("model");
         let took = registry.histogram(Metric::new("took").precision(Precision::One));
         let hits = registry.counter(Metric::new("hits"));
@@ -110,7 +103,7 @@ fn a_snapshot_beside_a_growing_shard_sees_no_count_that_is_not_there_and_loses_n
 /// the other.
 #[test]
 fn a_shard_that_ends_is_counted_once() {
-    model(3, || {
+    loom::model(|| {
         let registry = Registry::new("model");
         let hits = registry.counter(Metric::new("hits"));
         let writer = thread::spawn({
@@ -132,7 +125,7 @@ fn a_shard_that_ends_is_counted_once() {
 /// A series that is registered while snapshots are taken is counted from its first record on.
 #[test]
 fn a_series_that_appears_during_a_snapshot_is_in_the_next_one() {
-    model(3, || {
+    loom::model(|| {
         let registry = Registry::new("model");
         let writer = thread::spawn({
             let registry = registry.clone();
@@ -166,7 +159,7 @@ fn snapshots<const N: usize>() -> [Arc<Snapshot>; N] {
 /// Every snapshot that is offered is exported, in order, or was refused; the last one is delivered after them.
 #[test]
 fn a_snapshot_is_exported_or_dropped_and_the_last_one_comes_last() {
-    model(3, || {
+    loom::model(|| {
         let handover = Arc::new(Handover::default());
         let [one, two, last] = snapshots();
         let lane = thread::spawn({
@@ -198,7 +191,7 @@ fn a_snapshot_is_exported_or_dropped_and_the_last_one_comes_last() {
 /// An event that was taken is told, or is among those that the lane says it left when it ended.
 #[test]
 fn an_event_is_told_or_counted_even_when_the_lane_ends() {
-    model(3, || {
+    loom::model(|| {
         let handover = Arc::new(Handover::default());
         let lane = thread::spawn({
             let handover = Arc::clone(&handover);
@@ -219,7 +212,7 @@ fn an_event_is_told_or_counted_even_when_the_lane_ends() {
 /// A lane whose sampler goes away without a last snapshot ends as well.
 #[test]
 fn a_lane_that_is_abandoned_ends() {
-    model(4, || {
+    loom::model(|| {
         let handover = Arc::new(Handover::default());
         let lane = thread::spawn({
             let handover = Arc::clone(&handover);
