@@ -126,6 +126,13 @@ fn push_exporters(out: &mut String, lanes: &[LaneReport]) {
                 format::bytes(lane.bytes),
             ),
         );
+        for (what, told, lost) in
+            [("events", lane.events, lane.events_lost), ("samples", lane.samples, lane.samples_lost)]
+        {
+            if lost > 0 {
+                push(out, &format!("  {}: {lost} of {} {what} were lost", lane.name, told + lost));
+            }
+        }
         if !lane.complete {
             let why = lane.last_error.as_deref().unwrap_or("not in time");
             push(out, &format!("  {}: the last snapshot was not delivered: {why}", lane.name));

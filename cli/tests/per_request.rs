@@ -173,6 +173,8 @@ fn a_receiver_that_is_not_there_costs_all_lines_and_each_is_counted() {
         (0, ended.requests()),
         "{account:#}"
     );
+    let told = format!("  statsd: {0} of {0} samples were lost\n", ended.requests());
+    assert!(ended.stdout.contains(&told), "no {told:?} in {}", ended.stdout);
 }
 
 #[test]
