@@ -115,14 +115,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "[EXPORTER=]NAME")]
     pub(crate) profile: Vec<ExporterProfile>,
 
-    /// The share of requests, 0 to 1, that are told one by one, where a profile does that [default: 1]
-    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
-    pub(crate) sample_rate: Option<f64>,
+    /// The share of requests, 0 to 1, that are told one by one, where a profile does that
+    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true, default_value = "1")]
+    pub(crate) sample_rate: f64,
 
     /// The share of requests, 0 to 1, that carry a trace to the target and go to --otlp as spans, such as 0.001 for
-    /// one in a thousand [default: 0]
-    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true)]
-    pub(crate) trace_sample: Option<f64>,
+    /// one in a thousand
+    #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true, default_value = "0")]
+    pub(crate) trace_sample: f64,
 
     /// Write the results to a file, as JSON
     #[arg(long, value_name = "FILE.json")]

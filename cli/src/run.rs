@@ -33,7 +33,7 @@ use crate::{
     report::Outcome,
     results::Results,
     summary::summary,
-    watch::Watch,
+    watch::{GLANCE, Watch},
 };
 
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
@@ -41,9 +41,6 @@ const FINAL_FLUSH: Duration = Duration::from_secs(5);
 
 /// The largest file that is read as a spec: bodies have their room in it.
 const MAX_SPEC_BYTES: u64 = 16 << 20;
-
-/// How often to look whether a last scrape has come.
-const GLANCE: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (plan, _embedded) = plan(args)?;
@@ -172,9 +169,8 @@ fn announcement(workload: &Workload, pages: &[Page]) -> String {
 }
 
 /// Which requests are shown one by one: all, unless flags say otherwise, if there is an exporter that tells of them.
-fn sampling(rate: Option<f64>, traces: Option<f64>, is_told: bool) -> Result<Sampling, Failure> {
-    let rate = if is_told { rate.unwrap_or(1.0) } else { 0.0 };
-    Sampling::new(rate, traces.unwrap_or(0.0)).map_err(Failure::Usage)
+fn sampling(rate: f64, traces: f64, is_told: bool) -> Result<Sampling, Failure> {
+    Sampling::new(if is_told { rate } else { 0.0 }, traces).map_err(Failure::Usage)
 }
 
 fn report_to(

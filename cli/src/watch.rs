@@ -7,8 +7,8 @@ use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, T
 
 use crate::{judge::Judge, live::Live, run::Interrupt};
 
-/// How often the end of the run is looked for.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often the end of the run is looked for, and a last scrape after it.
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 
 /// What looks at a run.
 pub(crate) struct Watch<'a> {

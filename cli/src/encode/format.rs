@@ -1,7 +1,5 @@
 //! The formats, each by the encoder that its exporter uses.
 
-use std::sync::Arc;
-
 use barewire::{
     Event,
     wire::datagram::{Datagrams, UDP_LIMIT_BYTES, UNIX_LIMIT_BYTES},
@@ -110,7 +108,7 @@ fn push_otlp(document: &Document, out: &mut Vec<u8>) -> u64 {
             out.push(b'\n');
         }
         let mut logs = LogEncoder::new(document.frame.scope.clone());
-        logs.push_request(&Arc::clone(&document.frame.resource), &document.events, out);
+        logs.push_request(&document.frame.resource, &document.events, out);
     }
     encoded.left_out + count(&document.rows) + count(&document.checks)
 }
@@ -158,10 +156,11 @@ fn style(manner: &Manner) -> Style {
 }
 
 fn push_influx(document: &Document, manner: &Manner, out: &mut Vec<u8>) -> u64 {
-    let tagged = manner.tag.iter().fold(barewire_influx::Encoder::new(), |encoder, (key, value)| {
-        encoder.tag(key.clone(), value.clone())
-    });
-    let encoded = { tagged }.push([&document.frame], out);
+    let mut encoder = barewire_influx::Encoder::new();
+    for (key, value) in &manner.tag {
+        encoder = encoder.tag(key.clone(), value.clone());
+    }
+    let encoded = encoder.push([&document.frame], out);
     let rows = document.rows.iter().filter(|row| !push_row(row, manner, out)).count() as u64;
     let tags: Vec<_> =
         manner.tag.iter().map(|(key, value)| barewire::Label::new(key.clone(), value.clone())).collect();

@@ -58,8 +58,8 @@ impl Settings {
             auths: each(&args.auth, auth).map_err(|why| Failure::Usage(format!("--auth: {why}")))?,
             tls: tls(args)?,
             profiles: args.profile.clone(),
-            traces: args.trace_sample.is_some_and(|share| share > 0.0),
-            sample_rate: args.sample_rate.unwrap_or(1.0),
+            traces: args.trace_sample > 0.0,
+            sample_rate: args.sample_rate,
         })
     }
 
