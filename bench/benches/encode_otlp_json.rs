@@ -1,12 +1,12 @@
 //! What it costs to encode a tick as OTLP/JSON, in groups called `encode_otlp_json/<case>/<implementation>`.
 
-use barewire_bench::frame::{POINTS, load_test};
+use barewire_bench::frame::{POINTS, ticks};
 use barewire_otlp_json::Encoder;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
 
 fn encode(criterion: &mut Criterion) {
-    let frame = load_test();
+    let [frame, _] = ticks();
     let mut encoder = Encoder::new();
     let (mut expected, mut out) = (Vec::new(), Vec::new());
     assert_eq!(encoder.push_request([&frame], &mut expected).points, POINTS as u64);
@@ -102,5 +102,5 @@ struct Text {
     string_value: String,
 }
 
-criterion_group!(benches, encode);
+criterion_group!(name = benches; config = barewire_bench::criterion(); targets = encode);
 criterion_main!(benches);

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use barewire::view::{Frame, Number, Value};
-use barewire_bench::frame::{POINTS, load_test};
+use barewire_bench::frame::{POINTS, ticks};
 use barewire_promtext::{Encoder, Format};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn encode(criterion: &mut Criterion) {
-    let frame = load_test();
+    let [frame, _] = ticks();
     let mut encoder = Encoder::new(Format::Text004);
     let (mut page, mut out) = (Vec::new(), Vec::new());
     assert_eq!(encoder.push([&frame], &mut page).points, POINTS as u64);
@@ -60,5 +60,5 @@ fn push_naively(frame: &Frame, out: &mut Vec<u8>) -> std::io::Result<()> {
     Ok(())
 }
 
-criterion_group!(benches, encode);
+criterion_group!(name = benches; config = barewire_bench::criterion(); targets = encode);
 criterion_main!(benches);

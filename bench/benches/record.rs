@@ -85,5 +85,5 @@ fn counter(criterion: &mut Criterion) {
     assert_eq!(registry.snapshot().counter("hits"), passes * VALUES as u64);
 }
 
-criterion_group!(benches, one_series, hundred_series, threads, counter);
+criterion_group!(name = benches; config = barewire_bench::criterion(); targets = one_series, hundred_series, threads, counter);
 criterion_main!(benches);

@@ -1,24 +1,36 @@
 //! One tick of a load test, as a view shows it: 10 totals, and 7 numbers for each of 100 steps.
 
+use std::sync::Arc;
+
 use barewire::{
     Metric, Unit,
     view::{Frame, Number, Point, Value},
 };
 
-/// How many points [`load_test`] has.
+/// How many points a tick has.
 pub const POINTS: usize = 710;
 
 const STEPS: usize = 100;
 
-/// A frame of [`POINTS`] points with two labels each, none of which any of the formats leaves out.
-pub fn load_test() -> Frame {
-    let totals = (0..10).map(|n| count(&format!("total.{n}"), "all", n));
-    let steps = (0..STEPS).flat_map(|n| step(&format!("step-{n}"), n as u64));
+/// Two ticks of [`POINTS`] points with two labels each, none of which any of the formats leaves out. From one to the
+/// other the time and every value moves, so nothing that was written can be written again.
+pub fn ticks() -> [Frame; 2] {
+    let (first, mut second) = (load_test(0), load_test(1));
+    second.resource = Arc::clone(&first.resource);
+    for (second, first) in second.points.iter_mut().zip(&first.points) {
+        second.metric = Arc::clone(&first.metric);
+    }
+    [first, second]
+}
+
+fn load_test(tick: u64) -> Frame {
+    let totals = (0..10).map(|n| count(&format!("total.{n}"), "all", n + tick));
+    let steps = (0..STEPS).flat_map(|n| step(&format!("step-{n}"), n as u64 + 1_000 * tick));
     let points: Vec<Point> = totals.chain(steps).collect();
     assert_eq!(points.len(), POINTS);
     Frame {
         start_unix_ns: 1_700_000_000_000_000_000,
-        time_unix_ns: 1_700_000_010_000_000_000,
+        time_unix_ns: 1_700_000_010_000_000_000 + 1_000_000_000 * tick,
         points,
         ..Frame::default()
     }

@@ -1,0 +1,3 @@
+//! What it costs to … (`encode_influx`).
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What it costs to … (`http_codec`).
+
+fn main() {}

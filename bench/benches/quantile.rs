@@ -1,0 +1,3 @@
+//! What it costs to … (`quantile`).
+
+fn main() {}
