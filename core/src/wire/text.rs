@@ -2,6 +2,13 @@
 //!
 //! Every text format is written with these. Numbers are exact: nothing passes through a float on its way to
 //! text unless it is one.
+//!
+//! Integers and decimals, nearly all that a tick writes, are made in a block of a fixed size ([`digits`]), and the whole
+//! block is appended: a copy whose size is known is a few moves, where another one is a call.
+
+mod digits;
+
+pub use digits::{Digits, MAX_SHORT_DECIMALS};
 
 /// The longest output of [`push_u64`]: `18446744073709551615`.
 pub const MAX_U64_LEN: usize = 20;
@@ -15,13 +22,18 @@ pub const MAX_DECIMAL_LEN: usize = 40;
 pub const MAX_F64_LEN: usize = 24;
 
 /// Appends `value` in decimal, at most [`MAX_U64_LEN`] bytes.
+#[inline]
 pub fn push_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    Digits::of_u64(value).push(out);
 }
 
 /// Appends `value` in decimal, at most [`MAX_I64_LEN`] bytes.
+#[inline]
 pub fn push_i64(out: &mut Vec<u8>, value: i64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    if value < 0 {
+        out.push(b'-');
+    }
+    Digits::of_u64(value.unsigned_abs()).push(out);
 }
 
 /// Appends `value` in decimal, at most [`MAX_U128_LEN`] bytes.
@@ -40,14 +52,18 @@ pub fn push_u128(out: &mut Vec<u8>, value: u128) {
 /// push_decimal(&mut out, 1_500_000_000, 9); // nanoseconds, shown as seconds
 /// assert_eq!(out, b"1.5");
 /// ```
+#[inline]
 pub fn push_decimal(out: &mut Vec<u8>, digits: u128, decimals: u8) {
-    let mut buffer = itoa::Buffer::new();
-    // Division of 128 bits is a library call; most values do not need it.
-    let digits = match u64::try_from(digits) {
-        Ok(short) => buffer.format(short),
-        Err(_) => buffer.format(digits),
-    };
-    push_pointed(out, digits.as_bytes(), usize::from(decimals));
+    match u64::try_from(digits) {
+        Ok(short) if decimals <= MAX_SHORT_DECIMALS => Digits::of_decimal(short, decimals).push(out),
+        _ => push_long_decimal(out, digits, decimals),
+    }
+}
+
+/// Division of 128 bits is a library call; most values do not need it.
+#[cold]
+fn push_long_decimal(out: &mut Vec<u8>, digits: u128, decimals: u8) {
+    push_pointed(out, itoa::Buffer::new().format(digits).as_bytes(), usize::from(decimals));
 }
 
 /// Appends a **finite** `value` in the shortest form that reads back as the same float, at most
