@@ -3,12 +3,9 @@
 //! Every text format is written with these. Numbers are exact: nothing passes through a float on its way to
 //! text unless it is one.
 //!
-//! Integers and decimals, nearly all that a tick writes, are made in a block of a fixed size ([`digits`]), and the whole
-//! block is appended: a copy whose size is known is a few moves, where another one is a call.
+//! Integers and short decimals, nearly all that a tick writes, are made eight digits at a time (`digits`).
 
 mod digits;
-
-pub use digits::{Digits, MAX_SHORT_DECIMALS};
 
 /// The longest output of [`push_u64`]: `18446744073709551615`.
 pub const MAX_U64_LEN: usize = 20;
@@ -24,7 +21,7 @@ pub const MAX_F64_LEN: usize = 24;
 /// Appends `value` in decimal, at most [`MAX_U64_LEN`] bytes.
 #[inline]
 pub fn push_u64(out: &mut Vec<u8>, value: u64) {
-    Digits::of_u64(value).push(out);
+    digits::push_integer(out, value);
 }
 
 /// Appends `value` in decimal, at most [`MAX_I64_LEN`] bytes.
@@ -33,7 +30,7 @@ pub fn push_i64(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
-    Digits::of_u64(value.unsigned_abs()).push(out);
+    digits::push_integer(out, value.unsigned_abs());
 }
 
 /// Appends `value` in decimal, at most [`MAX_U128_LEN`] bytes.
@@ -55,7 +52,7 @@ pub fn push_u128(out: &mut Vec<u8>, value: u128) {
 #[inline]
 pub fn push_decimal(out: &mut Vec<u8>, digits: u128, decimals: u8) {
     match u64::try_from(digits) {
-        Ok(short) if decimals <= MAX_SHORT_DECIMALS => Digits::of_decimal(short, decimals).push(out),
+        Ok(short) if decimals <= digits::MAX_DECIMALS => digits::push_decimal(out, short, decimals),
         _ => push_long_decimal(out, digits, decimals),
     }
 }
