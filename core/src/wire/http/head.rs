@@ -77,6 +77,11 @@ pub(super) struct HeadSearch {
 }
 
 impl HeadSearch {
+    /// Whether nothing was looked at yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.searched == 0
+    }
+
     /// The head at the front of `input` and its length, as `parse` sees it, or `None` when it is not all there.
     pub(super) fn find<T>(
         &mut self,
@@ -109,6 +114,11 @@ impl<'b> Fields<'b> {
     /// Of a whole head, its first line included.
     pub(super) fn of(head: &'b [u8]) -> Self {
         Self(head)
+    }
+
+    /// The head that it was made of.
+    pub(super) fn bytes(&self) -> &'b [u8] {
+        self.0
     }
 
     /// The value of the first field of that name, without blanks around it.
