@@ -36,6 +36,7 @@ mod profile;
 mod rng;
 mod run;
 mod sampling;
+mod socket;
 mod source;
 mod system;
 mod target;

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use barewire::Registry;
+use barewire::{Registry, wire::http::KnownHead};
 use mio::{Events, Poll, Token, Waker, event::Event};
 
 use crate::{
@@ -71,6 +71,8 @@ pub(crate) struct Worker {
     meters: Meters,
     tracer: Option<Tracer>,
     rng: Rng,
+    /// The response heads that came last, one a step.
+    known: Box<[KnownHead]>,
     buffer: Box<[u8]>,
 }
 
@@ -107,6 +109,7 @@ impl Worker {
             meters: Meters::new(registry, workload, sampling.shown(thread, workload.threads)),
             tracer: sampling.traced(thread, workload.threads).map(|picker| Tracer::new(picker, thread)),
             rng: Rng::new(thread as u64),
+            known: vec![KnownHead::default(); workload.steps.len()].into(),
             buffer: vec![0; BUFFER_BYTES].into(),
         })
     }
@@ -306,7 +309,8 @@ impl Worker {
     }
 
     fn read(&mut self, at: usize) {
-        match self.conns[at].receive(&mut self.buffer) {
+        let conn = &mut self.conns[at];
+        match conn.receive(&mut self.buffer, &mut self.known[conn.step]) {
             Ok(Received::Part) => {}
             Ok(Received::More) => {
                 if !std::mem::replace(&mut self.conns[at].has_more, true) {
