@@ -77,11 +77,6 @@ pub(super) struct HeadSearch {
 }
 
 impl HeadSearch {
-    /// Whether nothing was looked at yet.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.searched == 0
-    }
-
     /// The head at the front of `input` and its length, as `parse` sees it, or `None` when it is not all there.
     pub(super) fn find<T>(
         &mut self,

@@ -98,9 +98,7 @@ impl ResponseDecoder {
         if let Some(body) = &mut self.body {
             return body.decode(input);
         }
-        if self.is_fresh()
-            && let Some((len, (head, body))) = known.find(self.to_head, input)
-        {
+        if let Some((len, (head, body))) = known.find(self.to_head, input) {
             self.body = Some(body);
             return Ok((len, Event::Head(head)));
         }
@@ -113,11 +111,6 @@ impl ResponseDecoder {
     /// [`HttpError::Truncated`] when it is not.
     pub fn finish(&self) -> Result<(), HttpError> {
         self.body.as_ref().ok_or(HttpError::Truncated)?.finish()
-    }
-
-    /// Whether it has seen nothing yet.
-    fn is_fresh(&self) -> bool {
-        self.interim == 0 && self.search.is_fresh()
     }
 
     #[inline(never)]
