@@ -8,7 +8,11 @@
 //! expire    time-outs and pauses                                ─┘
 //! ```
 //!
-//! Receiving all before sending anything lets the peer work while we read. There is one loop for all kinds of
+//! Receiving all before sending anything lets the peer work while we read. A request costs one send and one read, no
+//! change of interest, and two looks at the clock: one right before its send, one when its response is whole. One look
+//! for all that a poll tells of would be cheaper, and would come before the last byte of some: it would flatter.
+//!
+//! There is one loop for all kinds of
 //! load: who begins is a [`Source`], when to end is an [`Ending`].
 
 use std::{
