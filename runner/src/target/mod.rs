@@ -21,6 +21,7 @@ use mio::Waker;
 
 pub use self::behaviour::{Behaviour, Delay, Stall};
 use self::server::Server;
+use crate::socket::spare_loopback;
 
 /// A running server. Dropping it stops it.
 ///
@@ -57,6 +58,8 @@ impl Target {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         let local_addr = listener.local_addr()?;
+        // Those that it accepts inherit it.
+        spare_loopback(&listener, local_addr);
         let shared = Arc::new(Shared::default());
         let server = Server::new(mio::net::TcpListener::from_std(listener), behaviour, Arc::clone(&shared))?;
         let waker = server.waker();
