@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from process import Target, run
 from report import Spread, cell, say
 from rivals import Barewire, Oha
+from turns import order
 
 RATES = (2_000, 20_000, 100_000)
 CONNECTIONS = 64
+SETTLED_NS = 200_000_000
 # Of the rate, in percent; of the distance, in microseconds; of the gaps.
 RATE_OFF = 0.02
 DISTANCE_US = 25
@@ -39,14 +41,14 @@ def section(report, cores, options):
         "Arrivals as the server saw them come (`barewire target --trace`), against the ideal schedule of arrival i at t0 + i / R. "
         "t0 is such that the arrival that was least late is not late at all. Gap CV: 0 is a metronome, 1 is chance.")
     rows, bars = [], []
+    clients = with_a_rate(options)
     for rate in RATES:
-        kept = {"barewire": [], "oha": []}
+        kept = {name: [] for name in clients}
         for turn in range(options.rounds):
-            order = [Barewire(), Oha()] if turn % 2 == 0 else [Oha(), Barewire()]
-            for client in order:
-                one = sample(cores, client, rate, options.seconds)
-                kept[client.name].append(one)
-                say(f"{rate}/s, round {turn + 1} of {options.rounds}: {client.name} {one.distance_us:.1f} us, "
+            for name in order(clients, turn):
+                one = sample(cores, clients[name], rate, options.seconds)
+                kept[name].append(one)
+                say(f"{rate}/s, round {turn + 1} of {options.rounds}: {name} {one.distance_us:.1f} us, "
                     f"CV {one.gap_cv:.2f}, {one.off_percent:+.4f} %")
         rows += [row(rate, name, samples) for name, samples in kept.items()]
         bars += promised(rate, kept["barewire"])
@@ -55,16 +57,22 @@ def section(report, cores, options):
     report.bars(bars)
 
 
+def with_a_rate(options):
+    """Those that can be asked for one."""
+    return {"barewire": Barewire()} | ({"oha": Oha()} if "oha" in options.rivals else {})
+
+
 def sample(cores, client, rate, seconds):
     with Target(cores.server, "--trace", "/dev/stderr") as target:
         ran = run(cores.client, client.argv(target.url, CONNECTIONS, seconds, rate), seconds, client.meanwhile)
         target.stop()
-        trace = target.path("err").read_text()
+        trace = target.err()
     return measure(sorted(map(int, trace.split())), rate, ran.cpu_s)
 
 
 def measure(came, rate, cpu_s):
-    """`came` is in nanoseconds, in order."""
+    """`came` is in nanoseconds, in order; while connections are still made, nothing is judged."""
+    came = [at for at in came if at >= came[0] + SETTLED_NS]
     gaps = [later - earlier for earlier, later in zip(came, came[1:])]
     late = [at - i * 1e9 / rate for i, at in enumerate(came)]
     distances = sorted(one - min(late) for one in late)

@@ -42,6 +42,7 @@ class Ran:
     # The same as it was when half of its time was over.
     half_mb: float
     out: str
+    err: str
 
 
 class Program:
@@ -62,6 +63,9 @@ class Program:
 
     def out(self):
         return self.path("out").read_text(errors="replace")
+
+    def err(self):
+        return self.path("err").read_text(errors="replace")
 
     def ended(self):
         """Whether it has. Its memory is looked at meanwhile: what wait4 tells counts this process's own before exec."""
@@ -115,10 +119,10 @@ def run(core, argv, seconds, meanwhile=lambda program: None):
                 raise SystemExit(f"bench-runner: {argv} did not end in time")
             time.sleep(0.1)
         cpu_s = program.usage.ru_utime + program.usage.ru_stime
-        out, code = program.out(), program.process.returncode
+        out, err, code = program.out(), program.err(), program.process.returncode
         if code != 0:
-            raise SystemExit(f"bench-runner: {argv} ended with {code}:\n{program.path('err').read_text()}{out}")
-        return Ran(cpu_s, program.peak_kib / 1024, half_kib / 1024, out)
+            raise SystemExit(f"bench-runner: {argv} ended with {code}:\n{err}{out}")
+        return Ran(cpu_s, program.peak_kib / 1024, half_kib / 1024, out, err)
 
 
 class Target(Program):

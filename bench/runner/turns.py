@@ -33,13 +33,17 @@ def by_turns(cores, server, clients, connections, seconds, rounds):
     """Samples by the names of their clients, in the order of the rounds."""
     samples = {name: [] for name in clients}
     for turn in range(rounds):
-        order = list(clients) if turn % 2 == 0 else list(clients)[::-1]
-        for name in order:
+        for name in order(clients, turn):
             one = sample(cores, server, clients[name], connections, seconds)
             samples[name].append(one)
             say(f"{connections} connections, round {turn + 1} of {rounds}: {name} {one.cpu_us:.2f} us a request, "
                 f"{one.rate:.0f}/s, {one.peak_mb:.1f} MB")
     return samples
+
+
+def order(names, turn):
+    """Whose turn is when: there and back."""
+    return list(names) if turn % 2 == 0 else list(names)[::-1]
 
 
 def ratio(samples, ours, rival):
