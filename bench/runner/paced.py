@@ -2,7 +2,7 @@
 
 The ideal schedule of R a second has arrival i at t0 + i / R. The distance of arrival i is |t_i - i / R - t0|, where t0 is the
 one that makes the earliest distance nothing: nobody sends before a request is due, so what is left is lateness, and what every
-request takes to get to the server is not in it. The gaps' coefficient of variation is their standard deviation by their mean: 0
+request takes to get to the server is not in it. The traced server does not sleep, so its waking up is not in it either. The gaps' coefficient of variation is their standard deviation by their mean: 0
 for a metronome, 1 for chance (Poisson).
 """
 

@@ -173,7 +173,7 @@ pub(crate) struct TargetArgs {
     pub(crate) stall: Option<Stall>,
 
     /// Write when each request had come, in nanoseconds since the start, one integer a line; complete when the target
-    /// has ended
+    /// has ended. Meanwhile it never sleeps, so that waking up is in no line
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 }

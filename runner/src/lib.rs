@@ -25,6 +25,7 @@ mod conn;
 mod deadline;
 mod ending;
 mod figures;
+mod lag;
 mod lifecycle;
 mod log;
 mod meter;
@@ -43,6 +44,7 @@ mod trace;
 mod worker;
 
 pub use figures::Figures;
+pub use lag::Bottleneck;
 pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use log::{JsonLog, Origin};
 pub use outcome::Failure;

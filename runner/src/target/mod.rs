@@ -61,7 +61,8 @@ impl Target {
     /// The same, and writes to `trace` when each request that it counts had come: one integer a line, in nanoseconds
     /// of the monotonic clock since the server began, read when the bytes were.
     ///
-    /// Requests that were delayed may stand behind later ones. Lines wait in memory, some thousands of them, until
+    /// A traced server does not sleep, and has a processor for itself if there is one: what it takes to wake up would be
+    /// in every line. Requests that were delayed may stand behind later ones. Lines wait in memory, some thousands of them, until
     /// there is a block to write, and are complete when the server has [stopped](Target::stop).
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use mio::{
     event::Event,
     net::{TcpListener, TcpStream},
 };
+use rustix::thread::sched_yield;
 
 use super::{
     Behaviour, Shared,
@@ -119,7 +120,7 @@ impl Server {
         let mut events = Events::with_capacity(1024);
         while !self.shared.stopping.load(Ordering::Acquire) {
             self.set_alarm()?;
-            match self.poll.poll(&mut events, None) {
+            match self.poll.poll(&mut events, self.patience()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
@@ -134,6 +135,14 @@ impl Server {
             self.serve_due();
         }
         self.trace.map_or(Ok(()), Trace::end)
+    }
+
+    /// How long a poll may wait. That of a traced server does not, for what it takes to wake up would be in every line;
+    /// it yields to whoever wants the processor.
+    fn patience(&self) -> Option<Duration> {
+        self.trace.as_ref()?;
+        sched_yield();
+        Some(Duration::ZERO)
     }
 
     fn set_alarm(&mut self) -> io::Result<()> {
