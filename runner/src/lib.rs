@@ -29,6 +29,7 @@ mod conn;
 mod deadline;
 mod ending;
 mod figures;
+mod lag;
 mod lifecycle;
 mod log;
 mod meter;
@@ -48,6 +49,7 @@ mod trace;
 mod worker;
 
 pub use figures::Figures;
+pub use lag::Bottleneck;
 pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use log::{JsonLog, Origin};
 pub use outcome::Failure;
