@@ -250,15 +250,15 @@ fn value() -> impl Strategy<Value = Value> {
                 Some(*bound)
             });
             let counts = counts[..=steps.len()].to_vec();
-            Value::Histogram(Explicit { bounds: bounds.collect(), counts, sum, min: None, max })
+            Value::from(Explicit { bounds: bounds.collect(), counts, sum, min: None, max })
         }),
         2 => exponential.prop_map(|(scale, zero_count, positive, negative, sum, min)| {
-            Value::ExponentialHistogram(Exponential { scale, zero_count, positive, negative, sum, min, max: None })
+            Value::from(Exponential { scale, zero_count, positive, negative, sum, min, max: None })
         }),
         2 => (0..10_u8, vec(any::<u32>(), 0..20)).prop_map(|(decimals, values)| {
             let mut window = Distribution::default();
             values.into_iter().for_each(|value| window.record(u64::from(value)));
-            Value::Recorded(Recorded { decimals, run: window.clone(), window })
+            Value::from(Recorded { decimals, run: window.clone(), window })
         }),
     ]
 }

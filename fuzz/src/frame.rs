@@ -168,7 +168,7 @@ impl From<Value> for view::Value {
                 let bounds = steps.map_or(bounds, |steps| rising(&steps));
                 let counts = counts.into_iter().map(u64::from).chain([last]).collect();
                 let Ends { sum, min, max } = ends;
-                view::Value::Histogram(Explicit {
+                view::Value::from(Explicit {
                     bounds: bounds.into(),
                     counts,
                     sum: sum.into(),
@@ -179,7 +179,7 @@ impl From<Value> for view::Value {
             Value::Exponential { scale, zero_count, positive, negative, ends } => {
                 let counts = negative.1.into_iter().map(u64::from).collect();
                 let Ends { sum, min, max } = ends;
-                view::Value::ExponentialHistogram(Exponential {
+                view::Value::from(Exponential {
                     scale: scale.into(),
                     zero_count,
                     positive: ExponentialBuckets { offset: positive.0, counts: positive.1 },
@@ -189,7 +189,7 @@ impl From<Value> for view::Value {
                     max: max.map(Into::into),
                 })
             }
-            Value::Recorded { decimals, run, window } => view::Value::Recorded(Recorded {
+            Value::Recorded { decimals, run, window } => view::Value::from(Recorded {
                 decimals: decimals % 19,
                 run: recorded(run.into_iter()),
                 window: recorded(window.into_iter().map(u64::from)),

@@ -89,9 +89,9 @@ fn frame() -> Frame {
             Point { metric: metric("gauge"), value: Value::Gauge(number) },
             Point { metric: metric("late"), value: Value::Gauge(number) },
             Point { metric: metric("counter"), value: Value::Counter(Number::Int(i64::MAX)) },
-            Point { metric: metric("explicit"), value: Value::Histogram(explicit) },
-            Point { metric: metric("exponential"), value: Value::ExponentialHistogram(exponential) },
-            Point { metric: metric("recorded"), value: Value::Recorded(recorded) },
+            Point { metric: metric("explicit"), value: explicit.into() },
+            Point { metric: metric("exponential"), value: exponential.into() },
+            Point { metric: metric("recorded"), value: recorded.into() },
         ]);
     }
     Frame { time_unix_ns: u64::MAX, points, ..Frame::default() }

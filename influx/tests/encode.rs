@@ -208,7 +208,7 @@ fn what_is_absent_is_in_no_number() {
 #[test]
 fn a_histogram_with_bounds_has_cumulative_buckets() {
     let histogram = |bounds: &[f64], counts: &[u64]| {
-        Value::Histogram(Explicit {
+        Value::from(Explicit {
             bounds: bounds.into(),
             counts: counts.to_vec(),
             sum: Number::Decimal { digits: 75, decimals: 2 },
@@ -236,7 +236,7 @@ fn a_histogram_with_bounds_has_cumulative_buckets() {
 #[test]
 fn an_exponential_histogram_has_percentiles_of_its_buckets() {
     let exponential = |zero_count, counts: &[u64]| {
-        Value::ExponentialHistogram(Exponential {
+        Value::from(Exponential {
             scale: 0,
             zero_count,
             positive: ExponentialBuckets { offset: 0, counts: counts.to_vec() },

@@ -244,9 +244,9 @@ fn value() -> impl Strategy<Value = Value> {
         1 => Just(Value::Absent),
         3 => number().prop_map(Value::Gauge),
         2 => number().prop_map(Value::Counter),
-        1 => explicit().prop_map(Value::Histogram),
-        1 => exponential().prop_map(Value::ExponentialHistogram),
-        1 => recorded().prop_map(Value::Recorded),
+        1 => explicit().prop_map(Value::from),
+        1 => exponential().prop_map(Value::from),
+        1 => recorded().prop_map(Value::from),
     ]
 }
 

@@ -106,8 +106,8 @@ fn frame(time_unix_ns: u64) -> Frame {
             Point { metric: metric("gauge"), value: Value::Gauge(number) },
             Point { metric: metric("late"), value: Value::Gauge(number) },
             Point { metric: metric("counter"), value: Value::Counter(Number::Int(i64::MAX)) },
-            Point { metric: metric("explicit"), value: Value::Histogram(explicit) },
-            Point { metric: metric("exponential"), value: Value::ExponentialHistogram(exponential) },
+            Point { metric: metric("explicit"), value: explicit.into() },
+            Point { metric: metric("exponential"), value: exponential.into() },
         ]);
     }
     let resource = [Label::new("service.name", "shop")].into();

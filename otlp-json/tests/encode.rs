@@ -18,11 +18,11 @@ fn frame(points: Vec<Point>) -> Frame {
 
 fn explicit(bounds: &[f64], counts: &[u64]) -> Value {
     let (bounds, counts) = (bounds.into(), counts.to_vec());
-    Value::Histogram(Explicit { bounds, counts, sum: Number::Int(0), min: None, max: None })
+    Value::from(Explicit { bounds, counts, sum: Number::Int(0), min: None, max: None })
 }
 
 fn exponential(scale: i32, offset: i32, counts: &[u64]) -> Value {
-    Value::ExponentialHistogram(Exponential {
+    Value::from(Exponential {
         scale,
         zero_count: 0,
         positive: ExponentialBuckets { offset, counts: counts.to_vec() },
@@ -76,7 +76,7 @@ fn a_full_frame_has_every_part_in_its_place() {
         point(requests.clone().label("step", "login").label("code", 200), Value::Counter(Number::Int(7))),
         point(
             took,
-            Value::Histogram(Explicit {
+            Value::from(Explicit {
                 bounds: [0.005, 1.0].into(),
                 counts: vec![1, 0, 2],
                 sum: Number::Decimal { digits: 4_001_500_000, decimals: 9 },
@@ -87,7 +87,7 @@ fn a_full_frame_has_every_part_in_its_place() {
         point(requests.label("step", "logout"), Value::Counter(Number::Float(0.5))),
         point(
             Metric::new("size").unit(Unit::Bytes),
-            Value::ExponentialHistogram(Exponential {
+            Value::from(Exponential {
                 scale: 3,
                 zero_count: 1,
                 positive: ExponentialBuckets { offset: -2, counts: vec![1, 0, 4] },

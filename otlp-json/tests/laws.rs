@@ -156,8 +156,8 @@ fn value() -> impl Strategy<Value = Value> {
         Just(Value::Absent),
         number().prop_map(Value::Gauge),
         number().prop_map(Value::Counter),
-        explicit().prop_map(Value::Histogram),
-        exponential().prop_map(Value::ExponentialHistogram),
+        explicit().prop_map(Value::from),
+        exponential().prop_map(Value::from),
     ]
 }
 
@@ -312,7 +312,7 @@ mod naive {
                 ends(&mut json, histogram.min, histogram.max);
             }
             Value::ExponentialHistogram(histogram) => {
-                let Exponential { scale, zero_count, positive, negative, .. } = histogram;
+                let Exponential { scale, zero_count, positive, negative, .. } = &**histogram;
                 if !(-10..=20).contains(scale) || [positive, negative].iter().any(|b| overflows(b)) {
                     return None;
                 }

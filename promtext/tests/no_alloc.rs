@@ -30,7 +30,7 @@ fn a_steady_tick_allocates_nothing() {
             gauge("c_total", 1.0),
             point(Metric::new("absent"), Value::Absent),
             point(took.clone(), explicit(&[0.1, 1.0], &[1, 2, 3], sum)),
-            point(took.label("load_test.step", "b"), Value::ExponentialHistogram(exponential)),
+            point(took.label("load_test.step", "b"), exponential.into()),
         ])];
         let mut page = Vec::new();
         let first = encoder.push(&frames, &mut page);

@@ -255,7 +255,7 @@ fn openmetrics_shows_no_sum_where_it_forbids_one() {
 
 fn exponential(scale: i32, positive: (i32, &[u64]), negative: (i32, &[u64]), zero_count: u64) -> Value {
     let buckets = |(offset, counts): (i32, &[u64])| ExponentialBuckets { offset, counts: counts.to_vec() };
-    Value::ExponentialHistogram(Exponential {
+    Value::from(Exponential {
         scale,
         zero_count,
         positive: buckets(positive),
@@ -474,7 +474,7 @@ fn another_escaping_renders_everything_anew() {
 fn a_distribution_is_left_out_in_every_combination() {
     let recorded = Recorded { decimals: 9, run: Distribution::default(), window: Distribution::default() };
     for (format, escaping) in FORMATS.into_iter().flat_map(|format| SCHEMES.map(|scheme| (format, scheme))) {
-        let points = vec![point(Metric::new("h"), Value::Recorded(recorded.clone())), gauge("g", 1.0)];
+        let points = vec![point(Metric::new("h"), recorded.clone().into()), gauge("g", 1.0)];
         let mut encoder = Encoder::new(format).escaping(escaping);
         for _ in 0..2 {
             let (page, encoded) = page(&mut encoder, &[frame(points.clone())]);

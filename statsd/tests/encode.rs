@@ -58,7 +58,7 @@ fn numbers_are_exact_and_short() {
 fn what_dogstatsd_cannot_carry_is_left_out_and_counted() {
     let explicit = |bounds: &[f64], counts: &[u64]| {
         let (bounds, counts) = (bounds.into(), counts.to_vec());
-        Value::Histogram(Explicit { bounds, counts, sum: Number::Int(0), min: None, max: None })
+        Value::from(Explicit { bounds, counts, sum: Number::Int(0), min: None, max: None })
     };
     for value in [
         gauge(Number::Float(f64::NAN)),
@@ -119,7 +119,7 @@ fn constant_tags_stand_first_and_optional_fields_last() {
 fn recorded(values: &[u64]) -> Value {
     let mut window = Distribution::new(Precision::Three);
     values.iter().for_each(|value| window.record(*value));
-    Value::Recorded(Recorded { decimals: 0, run: Distribution::default(), window })
+    Value::from(Recorded { decimals: 0, run: Distribution::default(), window })
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn buckets_are_shown_by_their_middles() {
         min: Some(Number::Float(0.5)),
         max: Some(Number::Float(5.0)),
     };
-    let lines = encode(Metric::new("a"), Value::Histogram(explicit));
+    let lines = encode(Metric::new("a"), explicit.into());
     assert_eq!(lines, ["a:1.5|d|@0.5", "a:0.75:4.5|d"]);
     let exponential = Exponential {
         scale: 0,
@@ -171,7 +171,7 @@ fn buckets_are_shown_by_their_middles() {
         min: None,
         max: Some(Number::Int(5)),
     };
-    let lines = encode(Metric::new("a"), Value::ExponentialHistogram(exponential));
+    let lines = encode(Metric::new("a"), exponential.into());
     assert_eq!(lines, ["a:0|d|@0.25", "a:-3:1.5:5|d"]);
 }
 

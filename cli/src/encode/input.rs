@@ -258,9 +258,9 @@ impl Kind {
         Ok(match self {
             Kind::Gauge => Value::Gauge(read_part::<NumberInput>(value)?.0),
             Kind::Counter => Value::Counter(read_part::<NumberInput>(value)?.0),
-            Kind::Histogram => Value::Histogram(read_part::<ExplicitInput>(value)?.into_histogram()?),
+            Kind::Histogram => Value::from(read_part::<ExplicitInput>(value)?.into_histogram()?),
             Kind::ExponentialHistogram => {
-                Value::ExponentialHistogram(read_part::<ExponentialInput>(value)?.into_histogram()?)
+                Value::from(read_part::<ExponentialInput>(value)?.into_histogram()?)
             }
         })
     }

@@ -147,19 +147,11 @@ fn value() -> impl Strategy<Value = Value> {
         number().prop_map(Value::Gauge),
         number().prop_map(Value::Counter),
         (vec(bound, 0..4), vec(any::<u64>(), 0..5), ends()).prop_map(|(bounds, counts, (sum, min, max))| {
-            Value::Histogram(Explicit { bounds: bounds.into(), counts, sum, min, max })
+            Value::from(Explicit { bounds: bounds.into(), counts, sum, min, max })
         }),
         (-20..20_i32, any::<u64>(), buckets(), buckets(), ends()).prop_map(
             |(scale, zero_count, positive, negative, (sum, min, max))| {
-                Value::ExponentialHistogram(Exponential {
-                    scale,
-                    zero_count,
-                    positive,
-                    negative,
-                    sum,
-                    min,
-                    max,
-                })
+                Value::from(Exponential { scale, zero_count, positive, negative, sum, min, max })
             }
         ),
     ]

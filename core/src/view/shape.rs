@@ -61,13 +61,15 @@ pub(crate) fn fill_explicit(
     bounds: &Arc<[f64]>,
     value: &mut Value,
 ) {
-    let mut counts = match std::mem::replace(value, Value::Absent) {
-        Value::Histogram(old) => old.counts,
-        _ => Vec::new(),
-    };
-    counts_into(distribution, unit.decimals(), bounds, &mut counts);
     let (sum, min, max) = summary(distribution, unit);
-    *value = Value::Histogram(Explicit { bounds: Arc::clone(bounds), counts, sum, min, max });
+    let mut shown = match std::mem::replace(value, Value::Absent) {
+        Value::Histogram(old) => old,
+        _ => Box::new(Explicit { bounds: Arc::clone(bounds), counts: Vec::new(), sum, min, max }),
+    };
+    counts_into(distribution, unit.decimals(), bounds, &mut shown.counts);
+    shown.bounds.clone_from(bounds);
+    (shown.sum, shown.min, shown.max) = (sum, min, max);
+    *value = Value::Histogram(shown);
 }
 
 /// Refills `counts` with how many values lie up to each of `bounds` and above the one before, and above the last.
@@ -84,7 +86,9 @@ pub(super) fn counts_into(distribution: &Distribution, decimals: u8, bounds: &[f
 fn fill_recorded(run: Option<&Distribution>, window: &Distribution, unit: &Unit, value: &mut Value) {
     let mut shown = match std::mem::replace(value, Value::Absent) {
         Value::Recorded(old) => old,
-        _ => Recorded { decimals: 0, run: Distribution::default(), window: Distribution::default() },
+        _ => {
+            Box::new(Recorded { decimals: 0, run: Distribution::default(), window: Distribution::default() })
+        }
     };
     shown.decimals = unit.decimals();
     shown.window.clone_from(window);
@@ -96,13 +100,24 @@ fn fill_recorded(run: Option<&Distribution>, window: &Distribution, unit: &Unit,
 }
 
 fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value) {
-    let mut counts = match std::mem::replace(value, Value::Absent) {
-        Value::ExponentialHistogram(old) => old.positive.counts,
-        _ => Vec::new(),
-    };
-    counts.clear();
-    let mut zero_count = 0;
     let (scale, offset) = fit(distribution, unit);
+    let (sum, min, max) = summary(distribution, unit);
+    let mut shown = match std::mem::replace(value, Value::Absent) {
+        Value::ExponentialHistogram(old) => old,
+        _ => Box::new(Exponential {
+            scale,
+            zero_count: 0,
+            positive: ExponentialBuckets::default(),
+            negative: ExponentialBuckets::default(),
+            sum,
+            min,
+            max,
+        }),
+    };
+    (shown.scale, shown.zero_count, shown.positive.offset) = (scale, 0, offset);
+    (shown.sum, shown.min, shown.max) = (sum, min, max);
+    let counts = &mut shown.positive.counts;
+    counts.clear();
     for (middle, count) in middles(distribution, unit.decimals()) {
         if middle > 0.0 {
             let at = usize::try_from(index(middle, scale) - offset).unwrap_or(0);
@@ -111,14 +126,10 @@ fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value)
             }
             counts[at] += count;
         } else {
-            zero_count += count;
+            shown.zero_count += count;
         }
     }
-    let (sum, min, max) = summary(distribution, unit);
-    let positive = ExponentialBuckets { offset, counts };
-    let negative = ExponentialBuckets::default();
-    *value =
-        Value::ExponentialHistogram(Exponential { scale, zero_count, positive, negative, sum, min, max });
+    *value = Value::ExponentialHistogram(shown);
 }
 
 /// The finest scale at which the positive buckets are few enough, and the index of the first of them.
@@ -191,7 +202,7 @@ mod tests {
         let mut value = Value::Absent;
         Shape::Exponential.fill(None, distribution, unit, &mut value);
         let Value::ExponentialHistogram(shown) = value else { panic!("another shape: {value:?}") };
-        shown
+        *shown
     }
 
     #[test]

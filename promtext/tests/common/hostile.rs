@@ -44,7 +44,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             .prop_map(|(bounds, counts, sum)| explicit(&bounds, &counts, sum)),
         exponential.prop_map(|(scale, zero_count, positive, negative, sum)| {
             let (min, max) = (None, None);
-            Value::ExponentialHistogram(Exponential { scale, zero_count, positive, negative, sum, min, max })
+            Value::from(Exponential { scale, zero_count, positive, negative, sum, min, max })
         }),
     ]
 }

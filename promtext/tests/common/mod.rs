@@ -35,7 +35,7 @@ pub(crate) fn counter(name: &str, value: i64) -> Point {
 
 pub(crate) fn explicit(bounds: &[f64], counts: &[u64], sum: Number) -> Value {
     let (min, max) = (None, None);
-    Value::Histogram(Explicit { bounds: bounds.into(), counts: counts.to_vec(), sum, min, max })
+    Value::from(Explicit { bounds: bounds.into(), counts: counts.to_vec(), sum, min, max })
 }
 
 pub(crate) fn frame(points: Vec<Point>) -> Frame {
