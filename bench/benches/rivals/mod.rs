@@ -96,8 +96,8 @@ fn first<T>(crew: Vec<T>) -> T {
     crew.into_iter().next().expect("a thread")
 }
 
-/// `hdrhistogram`'s own way to read what another thread records. It hands over when it records again after it was asked
-/// to, or at its end.
+/// `hdrhistogram`'s own way to read what another thread records. A recorder hands over when it records again after it
+/// was asked to, or at its end; an idle one is not waited for.
 pub struct HdrRecorder {
     recorder: hdrhistogram::sync::Recorder<u64>,
     all: hdrhistogram::sync::SyncHistogram<u64>,
@@ -119,6 +119,7 @@ impl Rival for HdrRecorder {
 
     fn count(&mut self) -> u64 {
         self.recorder = self.all.recorder();
+        let _idle = self.recorder.idle();
         self.all.refresh();
         self.all.len()
     }
@@ -396,4 +397,3 @@ impl Rival for FastMetrics {
         self.0.with_snapshot(|snapshot| snapshot.count())
     }
 }
-
