@@ -9,7 +9,7 @@ pub(crate) use self::real::*;
 #[cfg(not(loom))]
 mod real {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
-    pub(crate) use std::sync::{OnceLock, atomic};
+    pub(crate) use std::sync::atomic;
 
     /// So many zeros, on pages that are mapped when they are first written.
     pub(crate) fn zeros(len: usize) -> Box<[atomic::AtomicU32]> {
@@ -26,10 +26,7 @@ mod model {
     };
 
     pub(crate) use loom::sync::atomic;
-    use loom::sync::atomic::{
-        AtomicBool, AtomicU32,
-        Ordering::{Acquire, Release},
-    };
+    use loom::sync::atomic::AtomicU32;
 
     pub(crate) fn zeros(len: usize) -> Box<[AtomicU32]> {
         (0..len).map(|_| AtomicU32::new(0)).collect()
@@ -106,29 +103,6 @@ mod model {
 
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
-        }
-    }
-
-    /// Set by one thread, as a cell's buckets are.
-    #[derive(Debug)]
-    pub(crate) struct OnceLock<T> {
-        is_set: AtomicBool,
-        value: std::sync::OnceLock<T>,
-    }
-
-    impl<T> OnceLock<T> {
-        pub(crate) fn new() -> Self {
-            OnceLock { is_set: AtomicBool::new(false), value: std::sync::OnceLock::new() }
-        }
-
-        pub(crate) fn get(&self) -> Option<&T> {
-            self.is_set.load(Acquire).then(|| self.value.get().unwrap())
-        }
-
-        pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-            let value = self.value.get_or_init(make);
-            self.is_set.store(true, Release);
-            value
         }
     }
 }

@@ -24,6 +24,7 @@ fn recording_allocates_nothing() {
             shard.add(hits, 1);
             shard.set(level, 1.0);
             shard.record(took, value * value);
+            shard.record(took, u64::MAX - value);
             shard.sample(sample);
         }
     });

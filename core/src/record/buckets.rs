@@ -8,6 +8,9 @@
 //! bucket = e * 2^k + (value >> e)
 //! ```
 //!
+//! A histogram that is being written has the arithmetic done ahead, for every binary logarithm ([`Scale`]): how far to
+//! shift, and what to add. That is a load in place of a subtraction, a shift and the moves that shifts ask for.
+//!
 //! The layout is that of HdrHistogram with one, two and three significant digits and a unit magnitude of zero, and
 //! is checked against the `hdrhistogram` crate bucket by bucket.
 
@@ -35,6 +38,13 @@ impl Precision {
         bucket_of(self.power(), HIGHEST) + 1
     }
 
+    /// The arithmetic of this precision, done ahead.
+    pub(crate) fn scale(self) -> &'static Scale {
+        static SCALES: [Scale; 3] =
+            [Scale::new(Precision::One), Scale::new(Precision::Two), Scale::new(Precision::Three)];
+        &SCALES[self as usize]
+    }
+
     /// The largest relative error of a value that is read back, as a ratio.
     pub fn error(self) -> f64 {
         f64::exp2(-f64::from(self.power()))
@@ -47,6 +57,41 @@ impl Precision {
 pub(crate) const fn bucket_of(power: u32, value: u64) -> usize {
     let octave = (63 - power) - (value | (1 << power)).leading_zeros();
     (((octave as u64) << power) + (value >> octave)) as usize
+}
+
+/// For every binary logarithm of a value, how to find its bucket.
+#[derive(Debug)]
+pub(crate) struct Scale {
+    steps: [Step; u64::BITS as usize],
+}
+
+/// How far the value is shifted, its octave, in the lowest bits, where a shift reads no others; above them what is added,
+/// the number of buckets in the octaves below. One load for both.
+type Step = u64;
+const BELOW: u32 = 8;
+
+impl Scale {
+    const fn new(precision: Precision) -> Self {
+        let power = precision.power();
+        let mut steps = [0; u64::BITS as usize];
+        let mut octave = 1;
+        while octave + power < u64::BITS {
+            steps[(octave + power) as usize] = (octave as Step) << power << BELOW | octave as Step;
+            octave += 1;
+        }
+        Scale { steps }
+    }
+
+    /// What [`bucket_of`] says.
+    #[inline]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the last bucket of all, for u64::MAX, is number 56 319"
+    )]
+    pub(crate) fn bucket_of(&self, value: u64) -> usize {
+        let step = self.steps[(value | 1).ilog2() as usize];
+        (value.wrapping_shr(step as u32) + (step >> BELOW)) as usize
+    }
 }
 
 /// The smallest value that `bucket` counts.
@@ -89,6 +134,16 @@ mod tests {
         assert_eq!(ALL.map(|(p, _)| p.error()), [0.0625, 0.0078125, 0.0009765625]);
     }
 
+    #[test]
+    fn the_arithmetic_done_ahead_is_the_arithmetic() {
+        // Around every power of two, where logarithms change.
+        let powers = (0..u64::BITS).map(|n| 1_u64 << n);
+        let values = powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX]);
+        for (value, (precision, _)) in values.flat_map(|value| ALL.map(|precision| (value, precision))) {
+            assert_eq!(precision.scale().bucket_of(value), bucket_of(precision.power(), value), "{value}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_bucket_holds_its_value_within_the_error(wide in any::<u64>(), shift in 0..u64::BITS) {
@@ -97,6 +152,7 @@ mod tests {
             for (precision, _) in ALL {
                 let power = precision.power();
                 let bucket = bucket_of(power, value);
+                prop_assert_eq!(precision.scale().bucket_of(value), bucket);
                 let (low, high) = (lowest(power, bucket), highest(power, bucket));
                 prop_assert!(low <= value && value <= high);
                 prop_assert!((high - low) as f64 <= precision.error() * low as f64);

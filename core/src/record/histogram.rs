@@ -12,21 +12,20 @@
 //! no second one. Whatever it sees beyond that count it will look at again, because the count is yet to move.
 //!
 //! Buckets are 32 bits wide: half the cache of 64, and cache decides what a record costs. They wrap; the reader
-//! adds up differences, modulo 2^32, into 64 bits. A writer that has made [`LAP`] records asks for a reading
-//! itself, so a difference never exceeds 32 bits, however seldom the sampler comes by.
+//! adds up differences, modulo 2^32, into 64 bits. A bucket that is about to wrap is refused, and the writer has the
+//! cell read before it goes on, so a difference never exceeds 32 bits, however seldom the sampler comes by.
+//!
+//! All that is rare is found by tests that have to be made anyway. No buckets yet, or a value beyond the range: the
+//! bucket is not there. The end of a lap: the sum of the bucket and one is no 32-bit number.
 
-use super::{buckets::bucket_of, metric::Precision};
+use super::{buckets::Scale, metric::Precision};
 use crate::sync::{
-    OnceLock,
     atomic::{
         AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
     zeros,
 };
-
-/// After how many records in one cell its writer has it read: half of what a bucket can tell apart.
-pub(crate) const LAP: u64 = 1 << 31;
 
 /// One histogram of one thread. A cache line for what every record touches; the buckets stand apart.
 #[derive(Debug)]
@@ -36,62 +35,82 @@ pub(crate) struct Cell {
     sum: AtomicU64,
     min: AtomicU64,
     max: AtomicU64,
-    buckets: OnceLock<Buckets>,
+    scale: &'static Scale,
+    buckets: Box<[AtomicU32]>,
 }
 
-#[derive(Debug)]
-struct Buckets {
-    power: u32,
-    counts: Box<[AtomicU32]>,
-}
+impl Cell {
+    /// Zeros, on pages that are mapped when they are first written.
+    pub(crate) fn new(precision: Precision) -> Self {
+        Cell::with_buckets(precision, zeros(precision.buckets()))
+    }
 
-impl Default for Cell {
-    fn default() -> Self {
+    /// A cell that refuses every value.
+    pub(crate) fn closed() -> Self {
+        Cell::with_buckets(Precision::One, zeros(0))
+    }
+
+    fn with_buckets(precision: Precision, buckets: Box<[AtomicU32]>) -> Self {
         Cell {
             count: AtomicU64::new(0),
             sum: AtomicU64::new(0),
             min: AtomicU64::new(u64::MAX),
             max: AtomicU64::new(0),
-            buckets: OnceLock::new(),
+            scale: precision.scale(),
+            buckets,
         }
     }
-}
 
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Recorded {
-    /// It is counted.
-    Done,
-    /// It is counted, and the cell is due for a reading.
-    Lap,
-    /// It is not counted: the cell has no buckets yet.
-    Unprepared,
-}
-
-impl Cell {
-    /// Counts one value. Only the thread that owns the cell's shard may call this.
+    /// Counts one value, and says so, or refuses it: where there is no bucket for it, or the bucket is full. Only the
+    /// thread that owns the cell's shard may call this.
     #[inline]
-    pub(crate) fn record(&self, value: u64) -> Recorded {
-        let Some(Buckets { power, counts }) = self.buckets.get() else { return Recorded::Unprepared };
-        let bucket = bucket_of(*power, value).min(counts.len() - 1);
-        let slot = &counts[bucket];
-        slot.store(slot.load(Relaxed).wrapping_add(1), Relaxed);
-        self.sum.store(self.sum.load(Relaxed).wrapping_add(value), Relaxed);
-        if value < self.min.load(Relaxed) {
-            self.min.store(value, Relaxed);
-        }
-        if value > self.max.load(Relaxed) {
-            self.max.store(value, Relaxed);
-        }
-        let count = self.count.load(Relaxed).wrapping_add(1);
-        self.count.store(count, Release);
-        if count.is_multiple_of(LAP) { Recorded::Lap } else { Recorded::Done }
+    #[must_use]
+    pub(crate) fn record(&self, value: u64) -> bool {
+        let Some(bucket) = self.buckets.get(self.scale.bucket_of(value)) else { return false };
+        let Some(count) = bucket.load(Relaxed).checked_add(1) else { return false };
+        bucket.store(count, Relaxed);
+        self.publish(value);
+        true
     }
 
-    /// Gives the cell its buckets.
+    #[inline]
+    fn publish(&self, value: u64) {
+        self.sum.store(self.sum.load(Relaxed).wrapping_add(value), Relaxed);
+        if value < self.min.load(Relaxed) || value > self.max.load(Relaxed) {
+            self.stretch(value);
+        }
+        self.count.store(self.count.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// Draws the extremes out to `value`; apart, because it is rare.
     #[cold]
-    pub(crate) fn prepare(&self, precision: Precision) {
-        self.buckets.get_or_init(|| Buckets { power: precision.power(), counts: zeros(precision.buckets()) });
+    fn stretch(&self, value: u64) {
+        self.min.store(value.min(self.min.load(Relaxed)), Relaxed);
+        self.max.store(value.max(self.max.load(Relaxed)), Relaxed);
+    }
+
+    /// Counts one value that was refused: in the last bucket if it is beyond the range, and from zero again if the
+    /// bucket is full.
+    #[cold]
+    pub(crate) fn record_refused(&self, value: u64) {
+        let Some(bucket) = self.bucket_within(value) else { return };
+        bucket.store(bucket.load(Relaxed).wrapping_add(1), Relaxed);
+        self.publish(value);
+    }
+
+    /// Whether the bucket of `value` cannot count on without a reading.
+    pub(crate) fn is_full(&self, value: u64) -> bool {
+        self.bucket_within(value).is_some_and(|bucket| bucket.load(Relaxed) == u32::MAX)
+    }
+
+    /// The bucket of `value`, or the last one; none if the cell is closed.
+    fn bucket_within(&self, value: u64) -> Option<&AtomicU32> {
+        self.buckets.get(self.scale.bucket_of(value)).or(self.buckets.last())
+    }
+
+    /// Whether there are buckets.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.buckets.is_empty()
     }
 
     /// How often the cell was recorded to; whatever belongs to that many records is visible after this.
@@ -108,22 +127,22 @@ impl Cell {
         (self.min.load(Relaxed), self.max.load(Relaxed))
     }
 
-    /// All buckets; empty before the first record.
-    pub(crate) fn counts(&self) -> &[AtomicU32] {
-        self.buckets.get().map_or(&[], |buckets| &buckets.counts)
+    /// All buckets.
+    pub(crate) fn buckets(&self) -> &[AtomicU32] {
+        &self.buckets
     }
 
     /// A cell as it is after a great many records: for tests of what happens when it wraps.
     #[cfg(test)]
     pub(crate) fn forge(&self, count: u64, bucket: usize, bucket_count: u32) {
-        self.counts()[bucket].store(bucket_count, Relaxed);
+        self.buckets[bucket].store(bucket_count, Relaxed);
         self.count.store(count, Release);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::buckets::HIGHEST, *};
 
     #[test]
     fn a_cell_fills_one_cache_line() {
@@ -131,30 +150,30 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_buckets_is_refused_and_one_with_buckets_is_counted() {
-        let cell = Cell::default();
-        assert_eq!(cell.record(5), Recorded::Unprepared);
-        cell.prepare(Precision::Two);
-        assert_eq!(cell.record(5), Recorded::Done);
+    fn a_closed_cell_refuses_and_an_open_one_counts() {
+        assert_eq!(Cell::closed().record(5), false);
+        let cell = Cell::new(Precision::Two);
+        assert_eq!(cell.record(5), true);
         assert_eq!((cell.count(), cell.sum(), cell.extremes()), (1, 5, (5, 5)));
-        assert_eq!(cell.counts()[5].load(Relaxed), 1);
+        assert_eq!(cell.buckets()[5].load(Relaxed), 1);
     }
 
     #[test]
-    fn a_value_beyond_the_range_is_counted_in_the_last_bucket() {
-        let cell = Cell::default();
-        cell.prepare(Precision::Three);
-        cell.record(u64::MAX);
-        assert_eq!(cell.counts().last().unwrap().load(Relaxed), 1);
-        assert_eq!(cell.extremes(), (u64::MAX, u64::MAX));
+    fn a_value_beyond_the_range_is_refused_and_then_counted_in_the_last_bucket() {
+        let cell = Cell::new(Precision::Three);
+        assert_eq!((cell.record(HIGHEST), cell.record(HIGHEST + 1)), (true, false));
+        assert_eq!((cell.record(u64::MAX), cell.is_full(u64::MAX)), (false, false));
+        cell.record_refused(u64::MAX);
+        assert_eq!(cell.buckets().last().unwrap().load(Relaxed), 2);
+        assert_eq!((cell.count(), cell.extremes()), (2, (HIGHEST, u64::MAX)));
     }
 
     #[test]
-    fn every_lap_asks_for_a_reading() {
-        let cell = Cell::default();
-        cell.prepare(Precision::Two);
-        cell.forge(LAP - 1, 0, 0);
-        assert_eq!(cell.record(1), Recorded::Lap);
-        assert_eq!(cell.record(1), Recorded::Done);
+    fn a_full_bucket_refuses_until_it_is_told_to_wrap() {
+        let cell = Cell::new(Precision::Two);
+        cell.forge(7, 1, u32::MAX);
+        assert_eq!((cell.record(1), cell.is_full(1), cell.count()), (false, true, 7));
+        cell.record_refused(1);
+        assert_eq!((cell.record(1), cell.count(), cell.buckets()[1].load(Relaxed)), (true, 9, 1));
     }
 }

@@ -12,7 +12,7 @@ use super::{
     histogram::Cell,
     metric::Precision,
     page::{Mailbox, Page},
-    shard::{CELLS, GaugeCell, NUMBERS, Room},
+    shard::{GaugeCell, NUMBERS, Room},
     snapshot::Snapshot,
 };
 use crate::sync::atomic::{
@@ -120,29 +120,21 @@ struct Reader {
     finished: bool,
     counters: Vec<(usize, Arc<Page<AtomicU64, NUMBERS>>)>,
     gauges: Vec<(usize, Arc<Page<GaugeCell, NUMBERS>>)>,
-    cells: Vec<(usize, Arc<Page<Cell, CELLS>>)>,
-    /// How far each of the `cells` was read.
-    marks: Vec<[Mark; CELLS]>,
+    /// Each with the number of its histogram, and how far it was read.
+    cells: Vec<(usize, Arc<Cell>, Mark)>,
 }
 
 impl Reader {
     fn new(room: Arc<Room>) -> Self {
-        Reader {
-            room,
-            finished: false,
-            counters: Vec::new(),
-            gauges: Vec::new(),
-            cells: Vec::new(),
-            marks: Vec::new(),
-        }
+        Reader { room, finished: false, counters: Vec::new(), gauges: Vec::new(), cells: Vec::new() }
     }
 
     /// Takes the pages that the shard made since the last time.
     fn collect(&mut self) {
         take(&self.room.counters, &mut self.counters);
         take(&self.room.gauges, &mut self.gauges);
-        take(&self.room.cells, &mut self.cells);
-        self.marks.resize_with(self.cells.len(), Default::default);
+        let mut arrived = self.room.cells.lock();
+        self.cells.extend(arrived.drain(..).map(|(number, cell)| (number, cell, Mark::default())));
     }
 
     fn add_counters(&self, counts: &mut [u64]) {
@@ -166,9 +158,8 @@ impl Reader {
     }
 
     fn merge_histograms(&mut self, totals: &mut [Total]) {
-        for ((number, page), marks) in self.cells.iter().zip(&mut self.marks) {
-            let from = (number * CELLS).min(totals.len());
-            for ((total, cell), mark) in totals[from..].iter_mut().zip(page.iter()).zip(marks) {
+        for (number, cell, mark) in &mut self.cells {
+            if let Some(total) = totals.get_mut(*number) {
                 mark.advance(cell, total);
             }
         }
@@ -201,7 +192,7 @@ impl Mark {
         let sum = cell.sum();
         total.add_sum(sum.wrapping_sub(self.sum));
         self.sum = sum;
-        let counts = cell.counts();
+        let counts = cell.buckets();
         if self.counts.is_empty() {
             self.counts = vec![0; counts.len()].into();
         }

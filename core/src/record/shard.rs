@@ -3,14 +3,17 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    histogram::{Cell, Recorded},
+    histogram::Cell,
     page::{Mailbox, Pages},
     registry::Registry,
     sample::{Ring, Sample},
 };
-use crate::sync::atomic::{
-    AtomicBool, AtomicU64,
-    Ordering::{Relaxed, Release},
+use crate::sync::{
+    Mutex,
+    atomic::{
+        AtomicBool, AtomicU64,
+        Ordering::{Relaxed, Release},
+    },
 };
 
 /// A counter of a [`Registry`]: a number to pass to [`Shard::add`].
@@ -34,8 +37,8 @@ pub struct Histogram(pub(crate) usize);
 /// ```
 ///
 /// Counting takes no lock, allocates nothing, makes no system call and no atomic read-modify-write. The exception
-/// is the first touch of a series (a page of 16 histograms or 128 counters, and the buckets), which allocates;
-/// [`Shard::prepare`] does it ahead.
+/// is the first touch of a histogram, or of a page of 128 counters, which allocates; [`Shard::prepare`] does it ahead.
+/// Once in 4 billion counts of one bucket, the sampler reads it at once, and the thread waits for that.
 ///
 /// A shard that is dropped has finished: its counts stay in the registry for ever, its gauges are gone.
 ///
@@ -43,7 +46,9 @@ pub struct Histogram(pub(crate) usize);
 pub struct Shard {
     counters: Pages<AtomicU64, NUMBERS>,
     gauges: Pages<GaugeCell, NUMBERS>,
-    cells: Pages<Cell, CELLS>,
+    /// By the number of the histogram; closed where there is none yet.
+    cells: Vec<Arc<Cell>>,
+    closed: Arc<Cell>,
     room: Arc<Room>,
     samples: Option<Arc<Ring>>,
     registry: Registry,
@@ -52,23 +57,22 @@ pub struct Shard {
 /// Counters or gauges in a page: 1 KiB.
 pub(crate) const NUMBERS: usize = 128;
 
-/// Histogram cells in a page: 1 KiB.
-pub(crate) const CELLS: usize = 16;
-
 /// What a shard and the sampler share.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     pub(crate) counters: Mailbox<AtomicU64, NUMBERS>,
     pub(crate) gauges: Mailbox<GaugeCell, NUMBERS>,
-    pub(crate) cells: Mailbox<Cell, CELLS>,
+    /// New cells on their way to the sampler, each with its number.
+    pub(crate) cells: Mutex<Vec<(usize, Arc<Cell>)>>,
     /// Set, with release, after the last count.
     pub(crate) finished: AtomicBool,
 }
 
 impl Shard {
     pub(crate) fn new(registry: Registry, room: Arc<Room>, samples: Option<Arc<Ring>>) -> Self {
-        let (counters, gauges, cells) = (Pages::new(), Pages::new(), Pages::new());
-        Shard { counters, gauges, cells, room, samples, registry }
+        let (counters, gauges) = (Pages::new(), Pages::new());
+        let (cells, closed) = (Vec::new(), Arc::new(Cell::closed()));
+        Shard { counters, gauges, cells, closed, room, samples, registry }
     }
 
     /// Adds `n` to a counter.
@@ -95,10 +99,8 @@ impl Shard {
     #[inline]
     pub fn record(&mut self, histogram: Histogram, value: impl Recordable) {
         let value = value.to_raw();
-        match self.cells.get(histogram.0).map_or(Recorded::Unprepared, |cell| cell.record(value)) {
-            Recorded::Done => {}
-            Recorded::Lap => self.registry.read_lap(&self.room),
-            Recorded::Unprepared => self.record_first(histogram, value),
+        if !self.cells.get(histogram.0).is_some_and(|cell| cell.record(value)) {
+            self.record_rare(histogram, value);
         }
     }
 
@@ -119,8 +121,14 @@ impl Shard {
 
     /// Sets up everything that the first record of `histogram` would have to.
     pub fn prepare(&mut self, histogram: Histogram) {
-        if let Some(precision) = self.registry.precision(histogram) {
-            self.cells.grow(histogram.0, &self.room.cells).prepare(precision);
+        let Some(precision) = self.registry.precision(histogram) else { return };
+        if histogram.0 >= self.cells.len() {
+            self.cells.resize_with(histogram.0 + 1, || Arc::clone(&self.closed));
+        }
+        let cell = &mut self.cells[histogram.0];
+        if !cell.is_open() {
+            *cell = Arc::new(Cell::new(precision));
+            self.room.cells.lock().push((histogram.0, Arc::clone(cell)));
         }
     }
 
@@ -144,11 +152,20 @@ impl Shard {
         }
     }
 
+    /// Counts a value that a cell refused, or that had none.
     #[cold]
-    fn record_first(&mut self, histogram: Histogram, value: u64) {
-        self.prepare(histogram);
-        if let Some(cell) = self.cells.get(histogram.0) {
-            cell.record(value);
+    fn record_rare(&mut self, histogram: Histogram, value: u64) {
+        if !self.cells.get(histogram.0).is_some_and(|cell| cell.is_open()) {
+            self.prepare(histogram);
+        }
+        let Some(cell) = self.cells.get(histogram.0) else { return };
+        if cell.is_full(value) {
+            // Before and after, for from one full bucket to the next is one more than differences can tell.
+            self.registry.read_lap(&self.room);
+            cell.record_refused(value);
+            self.registry.read_lap(&self.room);
+        } else {
+            cell.record_refused(value);
         }
     }
 }
@@ -211,24 +228,23 @@ impl Default for GaugeCell {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::histogram::LAP, *};
+    use super::*;
     use crate::{Metric, Reading};
 
-    /// Without the readings in between, 6.4 billion records would pass for 2.1.
+    /// Every full bucket is read before it wraps, and after, or 8.6 billion records would pass for none.
     #[test]
     fn buckets_that_wrap_lose_no_count() {
         let registry = Registry::new("test");
         let took = registry.histogram(Metric::new("took"));
         let mut shard = registry.shard();
+        let lap = 1 << 32;
         shard.record(took, 5u64);
-        for lap in 1..=3 {
-            let before = lap * LAP - 1;
-            let bucket = u32::try_from(before % (1 << 32)).unwrap();
-            shard.cells.get(took.0).unwrap().forge(before, 5, bucket);
+        for laps in 1..=3 {
+            shard.cells[took.0].forge(laps * lap - 1, 5, u32::MAX);
             shard.record(took, 5u64);
         }
         let snapshot = registry.snapshot();
         let Reading::Histogram(all) = snapshot.read(&snapshot.series()[0]) else { unreachable!() };
-        assert_eq!(all.count(), 3 * LAP);
+        assert_eq!((all.count(), shard.cells[took.0].count()), (3 * lap, 3 * lap));
     }
 }
