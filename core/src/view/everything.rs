@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{
     point::{Frame, Number, Point, Temporality, Value},
-    shape::Shape,
+    shape::{Shape, copy_run, fill_recorded},
 };
 use crate::{
     Distribution,
@@ -176,16 +176,30 @@ impl Everything {
             if is_known && !shown.is_hidden && !has_window && !shown.has_window {
                 continue;
             }
-            if has_window {
-                total.since_into(before.map(Arc::as_ref), &mut self.scratch);
-            } else {
-                self.scratch.reset(total.precision());
-            }
             let Point { metric, value } = &mut points[shown.point as usize];
             if matches!(value, Value::Absent) {
                 *value = self.spare.pop().unwrap_or(Value::Absent);
             }
-            shape.fill((!is_delta).then_some(total), &self.scratch, &metric.unit, value);
+            let run = (!is_delta).then_some(&**total);
+            let fill_window = |window: &mut Distribution| match has_window {
+                true => total.since_into(before.map(Arc::as_ref), window),
+                false => window.reset(total.precision()),
+            };
+            match shape {
+                Shape::Recorded => {
+                    let recorded = fill_recorded(value, &metric.unit, fill_window);
+                    // A window that has ended is no reason to copy the run again.
+                    if !is_known || shown.is_hidden {
+                        copy_run(run, total.precision(), recorded);
+                    }
+                }
+                _ => {
+                    if is_delta {
+                        fill_window(&mut self.scratch);
+                    }
+                    shape.fill(run, &self.scratch, &metric.unit, value);
+                }
+            }
             (shown.has_window, shown.is_hidden) = (has_window, false);
             if !is_known {
                 shown.total = Some(Arc::clone(total));

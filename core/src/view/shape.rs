@@ -6,7 +6,7 @@ use super::{
     exponential, integer,
     point::{Explicit, Number, Recorded, Value},
 };
-use crate::{Distribution, Unit};
+use crate::{Distribution, Precision, Unit};
 
 /// How histograms are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +47,10 @@ impl Shape {
         match self {
             Shape::Explicit => fill_explicit(run.unwrap_or(window), unit, &default_bounds(unit), value),
             Shape::Exponential => exponential::fill(run.unwrap_or(window), unit, value),
-            Shape::Recorded => fill_recorded(run, window, unit, value),
+            Shape::Recorded => {
+                let shown = fill_recorded(value, unit, |shown| shown.clone_from(window));
+                copy_run(run, window.precision(), shown);
+            }
         }
     }
 }
@@ -83,20 +86,28 @@ pub(super) fn counts_into(distribution: &Distribution, decimals: u8, bounds: &[f
     }
 }
 
-fn fill_recorded(run: Option<&Distribution>, window: &Distribution, unit: &Unit, value: &mut Value) {
-    let mut shown = match std::mem::replace(value, Value::Absent) {
-        Value::Recorded(old) => old,
-        _ => {
-            Box::new(Recorded { decimals: 0, run: Distribution::default(), window: Distribution::default() })
-        }
-    };
+/// Shows a window as it was recorded, filled in place. What is said of the run stays.
+pub(super) fn fill_recorded<'a>(
+    value: &'a mut Value,
+    unit: &Unit,
+    fill: impl FnOnce(&mut Distribution),
+) -> &'a mut Recorded {
+    if !matches!(value, Value::Recorded(_)) {
+        let (run, window) = (Distribution::default(), Distribution::default());
+        *value = Recorded { decimals: 0, run, window }.into();
+    }
+    let Value::Recorded(shown) = value else { unreachable!("it was made so") };
     shown.decimals = unit.decimals();
-    shown.window.clone_from(window);
+    fill(&mut shown.window);
+    shown
+}
+
+/// Shows the `run` beside the window; an empty one where there is none.
+pub(super) fn copy_run(run: Option<&Distribution>, precision: Precision, shown: &mut Recorded) {
     match run {
         Some(run) => shown.run.clone_from(run),
-        None => shown.run.reset(window.precision()),
+        None => shown.run.reset(precision),
     }
-    *value = Value::Recorded(shown);
 }
 
 /// The middle of each bucket in use, in ascending order and in a unit that is `decimals` digits coarser, and its count.
@@ -135,7 +146,7 @@ fn default_bounds(unit: &Unit) -> Arc<[f64]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Precision, view::Exponential};
+    use crate::view::Exponential;
     use proptest::prelude::*;
 
     fn of(values: &[u64]) -> Distribution {
