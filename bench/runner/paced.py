@@ -6,6 +6,7 @@ request takes to get to the server is not in it. The traced server does not slee
 for a metronome, 1 for chance (Poisson).
 """
 
+import math
 import statistics
 from dataclasses import dataclass
 
@@ -75,10 +76,13 @@ def measure(came, rate, cpu_s):
     came = [at for at in came if at >= came[0] + SETTLED_NS]
     gaps = [later - earlier for earlier, later in zip(came, came[1:])]
     late = [at - i * 1e9 / rate for i, at in enumerate(came)]
-    distances = sorted(one - min(late) for one in late)
+    least = min(late)
+    distances = sorted(one - least for one in late)
+    mean = statistics.fmean(gaps)
+    deviation = math.sqrt(statistics.fmean((gap - mean) ** 2 for gap in gaps))
     real = (len(came) - 1) / (came[-1] - came[0]) * 1e9
     return Kept(len(came), (real / rate - 1) * 100, distances[len(came) // 2] / 1e3, distances[len(came) * 99 // 100] / 1e3,
-                statistics.pstdev(gaps) / statistics.mean(gaps), cpu_s * 1e6 / len(came))
+                deviation / mean, cpu_s * 1e6 / len(came))
 
 
 def row(rate, name, samples):
