@@ -12,8 +12,7 @@
 //! change of interest, and two looks at the clock: one right before its send, one when its response is whole. One look
 //! for all that a poll tells of would be cheaper, and would come before the last byte of some: it would flatter.
 //!
-//! There is one loop for all kinds of
-//! load: who begins is a [`Source`], when to end is an [`Ending`].
+//! There is one loop for all kinds of load: who begins is a [`Source`], when to end is an [`Ending`].
 
 use std::{
     io::{self, ErrorKind},
