@@ -58,6 +58,9 @@ fn read(known: &mut KnownHead, input: &[u8]) -> (u16, usize) {
     }
 }
 
+/// Writes the head of a request to this URL, which is expected to be these bytes.
+type Push<'a> = dyn FnMut(&mut Vec<u8>, &Url, &[u8]) + 'a;
+
 fn requests(criterion: &mut Criterion) {
     let [first, second]: [Url; 2] = ["http://localhost:4318/v1/metrics", "http://localhost:4318/v1/tracing"]
         .map(|url| url.parse().expect("a URL"));
@@ -73,7 +76,7 @@ fn requests(criterion: &mut Criterion) {
     let mut out = Vec::with_capacity(1024);
     let mut group = criterion.benchmark_group("http_codec/request");
     group.throughput(Throughput::Elements(1));
-    let mut subject = |name: &str, push: &mut dyn FnMut(&mut Vec<u8>, &Url, &[u8])| {
+    let mut subject = |name: &str, push: &mut Push<'_>| {
         let mut next = expected.iter().cycle();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
