@@ -156,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_closed_cell_refuses_and_an_open_one_counts() {
-        assert_eq!(Cell::closed().record(5), false);
+        assert!(!Cell::closed().record(5));
         let cell = Cell::new(Precision::Two);
-        assert_eq!(cell.record(5), true);
+        assert!(cell.record(5));
         assert_eq!((cell.count(), cell.sum(), cell.extremes()), (1, 5, (5, 5)));
         assert_eq!(cell.buckets()[5].load(Relaxed), 1);
     }
