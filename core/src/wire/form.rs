@@ -110,7 +110,7 @@ pub struct Filling<'a> {
     out: &'a mut Vec<u8>,
     /// Up to where the form was copied.
     copied: usize,
-    /// By how much what was copied stands further back than in the form.
+    /// By how much what was copied stands further back than in the form; less than nothing wraps.
     shift: usize,
     /// Numbers that were wider or narrower than their fields.
     misfits: usize,
@@ -128,7 +128,7 @@ impl Filling<'_> {
     /// Writes over what stands `before` bytes before the field that was reached, up to eight bytes before it: these are its own.
     #[inline(always)]
     pub fn patch<const N: usize>(&mut self, field: &Field, before: usize, text: &[u8; N]) {
-        let at = (field.start + self.shift).wrapping_sub(before);
+        let at = field.start.wrapping_add(self.shift).wrapping_sub(before);
         self.out[at..][..N].copy_from_slice(text);
     }
 
@@ -140,7 +140,7 @@ impl Filling<'_> {
             self.misfits += 1;
             return false;
         }
-        let end = field.end + self.shift;
+        let end = field.end.wrapping_add(self.shift);
         let window: &mut [u8; WINDOW] = (&mut self.out[end - WINDOW..end]).try_into().expect("as many");
         if field.is_long { field.long_number(window, digits) } else { field.number(window, split(digits)) }
     }
@@ -148,7 +148,7 @@ impl Filling<'_> {
     /// Appends what does not fit the form in the place of the field that was reached.
     #[inline(always)]
     pub fn push(&mut self, field: &Field, push: impl FnOnce(&mut Vec<u8>)) {
-        self.out.truncate(field.start + self.shift);
+        self.out.truncate(field.start.wrapping_add(self.shift));
         push(self.out);
         self.copied = field.end;
         self.shift = self.out.len().wrapping_sub(field.end);
