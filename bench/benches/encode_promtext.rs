@@ -1,4 +1,7 @@
 //! What it costs to encode a tick as Prometheus text, in groups called `encode_promtext/<case>/<implementation>`.
+//!
+//! Two ticks take turns, so that nothing that was written can be written again. Each rival has two registries, one for
+//! each tick, that were filled beforehand.
 
 use std::io::Write;
 
@@ -7,39 +10,76 @@ use barewire_bench::frame::{POINTS, ticks};
 use barewire_promtext::{Encoder, Format};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-fn encode(criterion: &mut Criterion) {
-    let [frame, _] = ticks();
-    let mut encoder = Encoder::new(Format::Text004);
-    let (mut page, mut out) = (Vec::new(), Vec::new());
-    assert_eq!(encoder.push([&frame], &mut page).points, POINTS as u64);
+#[path = "encode_promtext/rivals.rs"]
+mod rivals;
 
+fn encode(criterion: &mut Criterion) {
+    let frames = ticks();
+    let pages = frames.each_ref().map(|frame| {
+        let mut page = Vec::new();
+        assert_eq!(Encoder::new(Format::Text004).push([frame], &mut page).points, POINTS as u64);
+        page
+    });
+    let expected = pages.each_ref().map(|page| samples(page));
+    assert_eq!(expected[0].len(), POINTS);
+    let by = |make: fn(&Frame) -> rivals::Push| frames.each_ref().map(make);
+
+    let mut encoder = Encoder::new(Format::Text004);
     let mut group = criterion.benchmark_group("encode_promtext/710_points");
     group.throughput(Throughput::Elements(POINTS as u64));
-    let mut subject = |name: &str, expected: &[String], push: &mut dyn FnMut(&mut Vec<u8>)| {
+    let mut subject = |name: &str, push: &mut dyn FnMut(usize, &mut Vec<u8>)| {
+        let both = [0, 1].map(|tick| {
+            let mut out = Vec::new();
+            push(tick, &mut out);
+            assert_eq!(samples(&out), expected[tick], "{name}");
+            out
+        });
+        let (mut tick, mut out) = (0, Vec::new());
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
+                tick = 1 - tick;
                 out.clear();
-                push(&mut out);
-                assert!(out.ends_with(b"\n"));
+                push(tick, &mut out);
+                // As long as it should be, which the other tick is not.
+                assert_eq!(out.len(), both[tick].len());
+                assert_eq!(out.last(), Some(&b'\n'));
             });
         });
-        assert_eq!(samples(&out), expected, "{name}");
+        both
     };
-    let expected = samples(&page);
-    assert_eq!(expected.len(), POINTS);
-    subject("barewire", &expected, &mut |out| {
-        encoder.push([&frame], out);
+    let ours = subject("barewire", &mut |tick, out| {
+        encoder.push([&frames[tick]], out);
     });
-    subject("std_fmt", &expected, &mut |out| push_naively(&frame, out).expect("memory takes all"));
-    subject("memcpy", &expected, &mut |out| out.extend_from_slice(&page));
+    assert_eq!(ours, pages);
+    for (name, rival) in [
+        ("prometheus_client", by(rivals::prometheus_client)),
+        ("fast_telemetry", by(rivals::fast_telemetry)),
+        ("prometheus", by(rivals::prometheus)),
+        ("metrics_exporter_prometheus", by(rivals::metrics_exporter_prometheus)),
+    ] {
+        subject(name, &mut |tick, out| rival[tick](out));
+    }
+    subject("std_fmt", &mut |tick, out| push_naively(&frames[tick], out).expect("memory takes all"));
+    subject("memcpy", &mut |tick, out| out.extend_from_slice(&pages[tick]));
 }
 
-/// The samples, in any order, without heads.
+/// The samples as all implementations mean them: without heads, with labels in one order and values as one float.
 fn samples(page: &[u8]) -> Vec<String> {
     let page = std::str::from_utf8(page).expect("UTF-8");
-    let mut lines: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
-    lines.sort_unstable();
-    lines
+    let lines = page.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut samples: Vec<_> = lines.map(sample).collect();
+    samples.sort_unstable();
+    samples
+}
+
+/// For labels that have neither a comma nor a brace in their values.
+fn sample(line: &str) -> String {
+    let (series, value) = line.rsplit_once(' ').expect("a value");
+    let (name, labels) = series.trim_end_matches('}').split_once('{').expect("labels");
+    let mut labels: Vec<_> = labels.split(',').collect();
+    labels.sort_unstable();
+    let value: f64 = value.parse().expect("a number");
+    format!("{name} {labels:?} {value}")
 }
 
 /// As one would write it without a thought for speed, nor for escapes and heads.

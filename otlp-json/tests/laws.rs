@@ -61,6 +61,37 @@ proptest! {
         prop_assert_eq!(encoded, expected);
         prop_assert_eq!(in_any_order(&document), in_any_order(&fresh));
     }
+
+    #[test]
+    fn a_tick_whose_numbers_moved_says_what_a_fresh_encoder_says(
+        kinds in vec((any::<bool>(), 0..3u8, 0..=9u8), 1..8),
+        ticks in vec(vec(any::<u64>(), 8), 1..6),
+        shift in 0..64u32,
+    ) {
+        let mut encoder = Encoder::new();
+        let mut frame = Frame { start_unix_ns: 1_700_000_000_000_000_000, ..Frame::default() };
+        for (at, numbers) in ticks.iter().enumerate() {
+            frame.time_unix_ns = frame.start_unix_ns + at as u64;
+            for (nth, (&(is_counter, form, decimals), digits)) in kinds.iter().zip(numbers).enumerate() {
+                // Neighbours most of the time: as wide as before, or nearly.
+                let digits = (u64::MAX >> 1 >> shift).wrapping_add(digits % 256) >> 1;
+                let number = match form {
+                    0 => Number::Int(digits.cast_signed()),
+                    1 => Number::Decimal { digits: digits.into(), decimals },
+                    _ => Number::Float(digits as f64 / 8.0),
+                };
+                let value = if is_counter { Value::Counter(number) } else { Value::Gauge(number) };
+                if at == 0 {
+                    let metric = Metric::new(format!("m{}", nth % 3)).label("n", nth as i64);
+                    frame.points.push(Point { metric: metric.into(), value });
+                } else {
+                    frame.points[nth].value = value;
+                }
+            }
+            let frames = std::slice::from_ref(&frame);
+            prop_assert_eq!(encode(&mut encoder, frames), encode(&mut Encoder::new(), frames));
+        }
+    }
 }
 
 fn encode(encoder: &mut Encoder, frames: &[Frame]) -> (String, Encoded) {

@@ -1,8 +1,9 @@
 //! Points in, the page of a scrape out.
 //!
-//! [`Encoder`] renders what never changes, which is nearly everything, when a series appears. A tick goes through the
+//! [`Encoder`] renders what never changes, which is nearly everything, when a series appears. Then it goes through the
 //! points once, in their order: each copies its text and writes its digits to the lines of its family. The page is
-//! the families, one after another.
+//! the families, one after another. It is kept as a [`Form`](barewire::wire::form), and a tick that looks like it, as
+//! nearly all do, fills in other numbers.
 //!
 //! ```text
 //!   # HELP took_seconds How long it took.            ┐ head: once a family
@@ -18,11 +19,12 @@ use std::sync::Arc;
 
 use barewire::{
     Metric,
-    view::{Frame, Point},
+    view::{Frame, Point, Temporality},
 };
 
 use crate::{
     family::{Families, Place},
+    layout::{Layout, Spot},
     lines::Pushed,
     name::Escaping,
 };
@@ -87,6 +89,9 @@ pub struct Encoder {
     /// One for each point of each frame.
     slots: Vec<Vec<Slot>>,
     families: Families,
+    /// Of the last page that was not filled into it.
+    layout: Layout,
+    spots: Vec<Spot>,
 }
 
 /// What is known of the point at one index.
@@ -122,7 +127,8 @@ impl Encoder {
     }
 
     fn empty(format: Format, escaping: Escaping) -> Self {
-        Encoder { format, escaping, slots: Vec::new(), families: Families::new(format, escaping) }
+        let (families, layout) = (Families::new(format, escaping), Layout::default());
+        Encoder { format, escaping, slots: Vec::new(), families, layout, spots: Vec::new() }
     }
 
     /// Appends one whole page that shows the points of all `frames`.
@@ -134,15 +140,40 @@ impl Encoder {
         frames: impl IntoIterator<Item = &'a Frame> + Clone,
         out: &mut Vec<u8>,
     ) -> Encoded {
+        let page = out.len();
+        let mut all = frames.clone().into_iter();
+        let only = all.next().filter(|_| all.next().is_none());
+        if let Some(encoded) = only.and_then(|frame| self.push_again(frame, out)) {
+            return encoded;
+        }
+        out.truncate(page);
         let encoded = self.fill(frames.clone()).unwrap_or_else(|| {
             *self = Encoder::empty(self.format, self.escaping);
             self.fill(frames).expect("an encoder that knows no point takes any")
         });
-        self.families.push(out);
+        self.spots.clear();
+        self.families.push(page, out, &mut self.spots);
         if self.format == Format::OpenMetrics {
             out.extend_from_slice(b"# EOF\n");
         }
+        self.layout.clear();
+        if let Some(frame) = only.filter(|_| encoded.left_out == 0) {
+            self.layout.keep(frame, &out[page..], &self.spots);
+        }
         encoded
+    }
+
+    /// Fills the page that was laid out the last time. Nothing, and half a page in `out`, if it looks different.
+    fn push_again(&mut self, frame: &Frame, out: &mut Vec<u8>) -> Option<Encoded> {
+        let Encoder { slots, families, layout, .. } = self;
+        let [slots] = &mut slots[..] else { return None };
+        if frame.temporality != Temporality::Cumulative || slots.len() != frame.points.len() {
+            return None;
+        }
+        let points = layout.push(frame, out, |index, is_int, out| {
+            families.push_again(&mut slots[index].place, &frame.points[index].value, is_int, out)
+        })?;
+        Some(Encoded { points, left_out: 0 })
     }
 
     /// Hands every value to its family; nothing if a known point is not where it was.
@@ -164,14 +195,14 @@ impl Encoder {
         let Encoder { slots, families, .. } = self;
         let slots = &mut slots[at];
         slots.extend(frame.points.get(slots.len()..)?.iter().map(Slot::new));
-        for (slot, point) in slots.iter_mut().zip(&frame.points) {
+        for (index, (slot, point)) in slots.iter_mut().zip(&frame.points).enumerate() {
             if !Arc::ptr_eq(&slot.metric, &point.metric) {
                 return None;
             }
             if matches!(slot.place, Place::Unknown) {
                 slot.place = families.place(&slot.metric, &point.value);
             }
-            match families.push_value(&mut slot.place, &point.value, frame.temporality) {
+            match families.push_value(index, &mut slot.place, &point.value, frame.temporality) {
                 Pushed::Shown => encoded.points += 1,
                 Pushed::LeftOut => encoded.left_out += 1,
                 Pushed::Absent => {}

@@ -9,12 +9,13 @@ use std::{
 
 use barewire::{
     Metric,
-    view::{Temporality, Value},
+    view::{Number, Temporality, Value},
     wire::text::push_escaped,
 };
 
 use crate::{
     encode::Format,
+    layout::{Shown, Spot},
     lines::{Lines, Pushed},
     name::{self, Escaping, TOTAL},
 };
@@ -35,6 +36,8 @@ struct Family {
     head: Vec<u8>,
     /// Those of this page, from one point after another.
     lines: Vec<u8>,
+    /// Where its points stand in the lines.
+    spots: Vec<Spot>,
 }
 
 /// Where a point is shown.
@@ -106,20 +109,27 @@ impl Families {
 
     /// Takes away all lines.
     pub(crate) fn clear(&mut self) {
-        self.families.iter_mut().for_each(|family| family.lines.clear());
-    }
-
-    /// Appends the families that have lines.
-    pub(crate) fn push(&self, out: &mut Vec<u8>) {
-        for family in self.families.iter().filter(|family| !family.lines.is_empty()) {
-            out.extend_from_slice(&family.head);
-            out.extend_from_slice(&family.lines);
+        for family in &mut self.families {
+            family.lines.clear();
+            family.spots.clear();
         }
     }
 
-    /// Appends the lines of a point to those of its family.
+    /// Appends the families that have lines, and where the points stand, as seen from byte number `page` of `out`.
+    pub(crate) fn push(&self, page: usize, out: &mut Vec<u8>, spots: &mut Vec<Spot>) {
+        for family in self.families.iter().filter(|family| !family.lines.is_empty()) {
+            out.extend_from_slice(&family.head);
+            let lines = out.len() - page;
+            out.extend_from_slice(&family.lines);
+            let on_page = |spot: &Spot| Spot { start: lines + spot.start, end: lines + spot.end, ..*spot };
+            spots.extend(family.spots.iter().map(on_page));
+        }
+    }
+
+    /// Appends the lines of the point at `index` to those of its family.
     pub(crate) fn push_value(
         &mut self,
+        index: usize,
         place: &mut Place,
         value: &Value,
         temporality: Temporality,
@@ -127,11 +137,30 @@ impl Families {
         match (place, value) {
             (_, Value::Absent) => Pushed::Absent,
             (Place::Family(at, text), value) => {
-                let out = &mut self.families[*at].lines;
-                Lines { out, format: self.format, texts: &self.texts }.push(text, value, temporality)
+                let Family { lines: out, spots, .. } = &mut self.families[*at];
+                let start = out.len();
+                let pushed =
+                    Lines { out, format: self.format, texts: &self.texts }.push(text, value, temporality);
+                if let Pushed::Shown = pushed {
+                    spots.push(spot(index, start, out.len(), text, value, self.format));
+                }
+                pushed
             }
             _ => Pushed::LeftOut,
         }
+    }
+
+    /// Appends what takes the place of a spot: the number of a point, or all its lines. Nothing if it is not shown.
+    pub(crate) fn push_again(
+        &self,
+        place: &mut Place,
+        value: &Value,
+        is_int: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let Place::Family(_, text) = place else { return None };
+        let mut lines = Lines { out, format: self.format, texts: &self.texts };
+        lines.push_again(text, value, is_int)
     }
 
     /// Gives a point its place, by its first value.
@@ -174,9 +203,23 @@ impl Families {
         let at = self.families.len();
         self.names.extend(names.into_iter().map(|name| (name, at)));
         let head = head(&name, metric, kind, self.format);
-        self.families.push(Family { name, kind, head, lines: Vec::new() });
+        self.families.push(Family { name, kind, head, lines: Vec::new(), spots: Vec::new() });
         Some(at)
     }
+}
+
+/// What of the lines from `start` to `end` changes from tick to tick.
+fn spot(index: usize, start: usize, end: usize, text: &SeriesText, value: &Value, format: Format) -> Spot {
+    let (text, number, shown) = match (text, value) {
+        (SeriesText::Gauge(text), Value::Gauge(number)) => (text, number, Shown::Gauge(*number)),
+        (SeriesText::Counter(text), Value::Counter(number)) => (text, number, Shown::Counter(*number)),
+        _ => return Spot { index, start, end, shown: Shown::Lines },
+    };
+    let tail = match (number, format) {
+        (Number::Int(_), Format::OpenMetrics) => b".0\n".len(),
+        _ => b"\n".len(),
+    };
+    Spot { index, start: start + text.len(), end: end - tail, shown }
 }
 
 /// What the names that belong to a family end in, the one of the family first.

@@ -9,6 +9,7 @@ mod desk;
 mod encode;
 mod exporter;
 mod family;
+mod layout;
 mod lines;
 mod name;
 mod page;

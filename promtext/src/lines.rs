@@ -49,6 +49,27 @@ impl Lines<'_> {
         Pushed::LeftOut
     }
 
+    /// The number alone, of a point that has one, and of an integer its digits alone; all lines of a histogram. Nothing
+    /// if the point cannot be shown so.
+    pub(crate) fn push_again(&mut self, text: &mut SeriesText, value: &Value, is_int: bool) -> Option<()> {
+        let number = match (&*text, value) {
+            (SeriesText::Gauge(_), Value::Gauge(number)) => *number,
+            (SeriesText::Counter(_), Value::Counter(number)) if is_count(*number) => *number,
+            (SeriesText::Histogram(_), value) => {
+                let pushed = self.push(text, value, Temporality::Cumulative);
+                return matches!(pushed, Pushed::Shown).then_some(());
+            }
+            _ => return None,
+        };
+        match number {
+            Number::Int(int) if is_int => push_i64(self.out, int),
+            Number::Int(_) => return None,
+            _ if is_int => return None,
+            number => self.push_number(number),
+        }
+        Some(())
+    }
+
     fn push_sample(&mut self, text: &Range<usize>, number: Number) -> Option<()> {
         self.push_text(text);
         self.push_number(number);

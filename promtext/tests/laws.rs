@@ -5,7 +5,10 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use barewire::view::{Frame, Point, Value};
+use barewire::{
+    Metric,
+    view::{Frame, Number, Point, Value},
+};
 use barewire_promtext::{Encoder, Escaping, Format};
 use common::{encoders, frame, hostile::any_point, page};
 use proptest::prelude::*;
@@ -41,6 +44,40 @@ proptest! {
             growing[0].points.push(point.clone());
             let grown = page(&mut encoder, &growing);
             prop_assert_eq!(grown, page(&mut Encoder::new(Format::Text004), &growing));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_page_whose_numbers_moved_is_that_of_a_fresh_encoder(
+        kinds in prop::collection::vec((any::<bool>(), 0..3u8, 0..=9u8), 1..8),
+        ticks in prop::collection::vec(prop::collection::vec(any::<u64>(), 8), 1..6),
+        shift in 0..64u32,
+        label in "[a-z]{0,20}",
+    ) {
+        for (format, escaping, mut encoder) in encoders() {
+            let mut frames = [frame(vec![])];
+            for (at, numbers) in ticks.iter().enumerate() {
+                for (nth, (&(is_counter, form, decimals), digits)) in kinds.iter().zip(numbers).enumerate() {
+                    // Neighbours most of the time: as wide as before, or nearly.
+                    let digits = (u64::MAX >> 1 >> shift).wrapping_add(digits % 256) >> 1;
+                    let number = match form {
+                        0 => Number::Int(digits.cast_signed()),
+                        1 => Number::Decimal { digits: digits.into(), decimals },
+                        _ => Number::Float(digits as f64 / 8.0),
+                    };
+                    let value = if is_counter { Value::Counter(number) } else { Value::Gauge(number) };
+                    if at == 0 {
+                        let metric = Metric::new(format!("m{}", nth % 3)).label("n", nth as i64).label("l", label.clone());
+                        frames[0].points.push(Point { metric: metric.into(), value });
+                    } else {
+                        frames[0].points[nth].value = value;
+                    }
+                }
+                let fresh = page(&mut Encoder::new(format).escaping(escaping), &frames);
+                prop_assert_eq!(page(&mut encoder, &frames), fresh);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod datagram;
 mod file;
+pub mod form;
 #[cfg(feature = "gzip")]
 pub mod gzip;
 pub mod http;

@@ -7,6 +7,8 @@
 
 mod digits;
 
+pub(super) use digits::split;
+
 /// The longest output of [`push_u64`]: `18446744073709551615`.
 pub const MAX_U64_LEN: usize = 20;
 /// The longest output of [`push_i64`]: `-9223372036854775808`.

@@ -27,18 +27,32 @@
 //! family without points, no document without families. Floats that are not finite are the strings `"NaN"`,
 //! `"Infinity"` and `"-Infinity"` (`opentelemetry/proto/metrics/v1/metrics.proto`).
 
+mod layout;
+mod stamp;
 mod template;
+
+use std::ops::AddAssign;
 
 use barewire::{
     view::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Temporality, Value},
-    wire::text::{push_decimal, push_f64, push_i64, push_u64},
+    wire::{
+        form::Blank,
+        text::{push_decimal, push_f64, push_i64, push_u64},
+    },
 };
 
 use super::envelope::{ITEMS_END, List, METRICS, RESOURCES_END};
-use template::{Kind, Template};
+use layout::{Layout, Places};
+use stamp::{Short, Stamp};
+use template::{Family, Kind, Shown, Template};
 
 /// The scales that OTLP's data model promises a receiver can take.
 const SCALES: std::ops::RangeInclusive<i32> = -10..=20;
+
+/// What stands before an integer, behind the attributes.
+const INT_KEY: &[u8] = br#"asInt":""#;
+/// What stands before any other number.
+const DOUBLE_KEY: &[u8] = br#"asDouble":"#;
 
 /// Turns frames into `ExportMetricsServiceRequest`s.
 ///
@@ -67,7 +81,7 @@ const SCALES: std::ops::RangeInclusive<i32> = -10..=20;
 #[derive(Debug, Default)]
 pub struct Encoder {
     /// By the position of the frame in the request.
-    templates: Vec<Template>,
+    entries: Vec<Entry>,
     stamp: Stamp,
 }
 
@@ -99,98 +113,162 @@ impl Encoder {
         let mut encoded = Encoded::default();
         let list = List::open(METRICS.resources, out);
         for (position, frame) in frames.into_iter().enumerate() {
-            if position == self.templates.len() {
-                self.templates.push(Template::default());
+            if position == self.entries.len() {
+                self.entries.push(Entry::default());
             }
             self.stamp.refill(frame);
-            let template = &mut self.templates[position];
-            let present = template.follow(frame);
-            let points = push_frame(template, frame, &self.stamp, out);
-            encoded.points += points;
-            encoded.left_out += present - points;
+            encoded += self.entries[position].push(frame, &self.stamp, out);
         }
         list.close(RESOURCES_END, out);
         encoded
     }
 }
 
-/// How many points were appended.
-fn push_frame(template: &Template, frame: &Frame, stamp: &Stamp, out: &mut Vec<u8>) -> u64 {
-    let mut points = 0;
-    let metrics = List::open(template.head(), out);
-    for family in template.families() {
-        let data_points = List::open(template.text(&family.head), out);
-        for &index in &family.members {
-            let series = template.series(index);
-            let parts = Parts {
-                stamp,
-                attributes: template.text(&series.attributes),
-                bounds: template.text(&series.bounds),
-            };
-            points += u64::from(push_point(&parts, &frame.points[index].value, out));
-        }
-        data_points.close(family.kind.tail(frame.temporality), out);
+impl AddAssign for Encoded {
+    fn add_assign(&mut self, more: Encoded) {
+        self.points += more.points;
+        self.left_out += more.left_out;
     }
-    metrics.close(ITEMS_END, out);
-    points
 }
 
-/// Whether there was something to append.
-fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>) -> bool {
+/// What is kept of one frame.
+#[derive(Debug, Default)]
+struct Entry {
+    template: Template,
+    layout: Layout,
+}
+
+impl Entry {
+    fn push(&mut self, frame: &Frame, stamp: &Stamp, out: &mut Vec<u8>) -> Encoded {
+        let start = out.len();
+        if let Some(encoded) = self.layout.push(&self.template, frame, stamp, out) {
+            return encoded;
+        }
+        out.truncate(start);
+        if let Some(encoded) = self.push_anew(frame, stamp, out) {
+            return encoded;
+        }
+        out.truncate(start);
+        self.template.forget();
+        self.push_anew(frame, stamp, out).expect("what knows no point takes any")
+    }
+
+    /// Lays the frame out. Nothing, and half a frame behind it, if a point is not what it was.
+    fn push_anew(&mut self, frame: &Frame, stamp: &Stamp, out: &mut Vec<u8>) -> Option<Encoded> {
+        let Entry { template, layout } = self;
+        let mut encoded = Encoded { points: 0, left_out: template.follow(frame)? };
+        let start = out.len();
+        let mut places = layout.begin(start);
+        let metrics = List::open(template.head(), out);
+        let (families, text) = template.families_mut();
+        for Family { kind, head, members } in families {
+            let data_points = List::open(&text[head.clone()], out);
+            for series in members {
+                let point = &frame.points[series.index];
+                if !series.shows(point) {
+                    return None;
+                }
+                let parts = Parts {
+                    stamp,
+                    attributes: &text[series.attributes.clone()],
+                    bounds: &text[series.bounds.clone()],
+                };
+                series.shown = push_point(&parts, &point.value, out, &mut places);
+                encoded.points += u64::from(series.shown != Shown::No);
+                encoded.left_out += u64::from(series.shown == Shown::No && point.value != Value::Absent);
+            }
+            data_points.close(kind.tail(frame.temporality), out);
+        }
+        metrics.close(ITEMS_END, out);
+        layout.end(template, frame, stamp, encoded, &out[start..]);
+        Some(encoded)
+    }
+}
+
+/// As what it was appended.
+fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>, places: &mut Places<'_>) -> Shown {
     match value {
-        Value::Gauge(number) => {
-            parts.stamp.instant.push(out);
-            push_number(parts, *number, out);
-        }
+        Value::Gauge(number) => push_number(&parts.stamp.instant, parts.attributes, *number, out, places),
         Value::Counter(number) if is_ascending(*number) => {
-            parts.stamp.span.push(out);
-            push_number(parts, *number, out);
+            push_number(&parts.stamp.span, parts.attributes, *number, out, places)
         }
+        Value::Histogram(_) | Value::ExponentialHistogram(_) => {
+            parts.stamp.span.push(out);
+            out.extend_from_slice(parts.attributes);
+            let start = out.len();
+            if !push_histogram(parts.bounds, value, out) {
+                out.truncate(start - parts.attributes.len() - parts.stamp.span.len());
+                return Shown::No;
+            }
+            places.add(start, Blank::Text, out);
+            out.extend_from_slice(b"},");
+            Shown::Histogram
+        }
+        Value::Counter(_) | Value::Absent | Value::Recorded(_) => Shown::No,
+    }
+}
+
+fn push_number<const N: usize>(
+    stamp: &Short<N>,
+    attributes: &[u8],
+    number: Number,
+    out: &mut Vec<u8>,
+    places: &mut Places<'_>,
+) -> Shown {
+    stamp.push(out);
+    out.extend_from_slice(attributes);
+    if let Number::Int(int) = number {
+        out.extend_from_slice(INT_KEY);
+        let start = out.len();
+        push_i64(out, int);
+        places.add(start, Blank::Integer(int), out);
+        out.extend_from_slice(br#""},"#);
+        return Shown::Int;
+    }
+    out.extend_from_slice(DOUBLE_KEY);
+    let start = out.len();
+    push_double(number, out);
+    let blank = match number {
+        Number::Decimal { digits, decimals } => Blank::Decimal { digits, decimals },
+        _ => Blank::Text,
+    };
+    places.add(start, blank, out);
+    out.extend_from_slice(b"},");
+    Shown::Double
+}
+
+/// The fields of a histogram behind its attributes; whether OTLP has it.
+fn push_histogram(bounds: &[u8], value: &Value, out: &mut Vec<u8>) -> bool {
+    match value {
         Value::Histogram(histogram) => {
             let Some(count) = explicit_count(histogram) else { return false };
-            push_count_and_sum(parts, count, histogram.sum, out);
-            push_explicit(parts, histogram, out);
-            push_end(histogram.min, histogram.max, out);
+            push_count_and_sum(count, histogram.sum, out);
+            push_explicit(bounds, histogram, out);
+            push_ends(histogram.min, histogram.max, out);
         }
         Value::ExponentialHistogram(histogram) => {
             let Some(count) = exponential_count(histogram) else { return false };
-            push_count_and_sum(parts, count, histogram.sum, out);
+            push_count_and_sum(count, histogram.sum, out);
             push_exponential(histogram, out);
-            push_end(histogram.min, histogram.max, out);
+            push_ends(histogram.min, histogram.max, out);
         }
-        Value::Absent | Value::Counter(_) | Value::Recorded(_) => return false,
+        _ => return false,
     }
     true
 }
 
-#[inline]
-fn push_number(parts: &Parts<'_>, number: Number, out: &mut Vec<u8>) {
-    out.extend_from_slice(parts.attributes);
-    if let Number::Int(int) = number {
-        out.extend_from_slice(br#","asInt":""#);
-        push_i64(out, int);
-        out.extend_from_slice(br#""},"#);
-    } else {
-        out.extend_from_slice(br#","asDouble":"#);
-        push_double(number, out);
-        out.extend_from_slice(b"},");
-    }
-}
-
 /// What both kinds of histogram begin with.
-fn push_count_and_sum(parts: &Parts<'_>, count: u64, sum: Number, out: &mut Vec<u8>) {
-    parts.stamp.span.push(out);
-    out.extend_from_slice(parts.attributes);
-    out.extend_from_slice(br#","count":""#);
+fn push_count_and_sum(count: u64, sum: Number, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"count":""#);
     push_u64(out, count);
     out.extend_from_slice(br#"","sum":"#);
     push_double(sum, out);
 }
 
-fn push_explicit(parts: &Parts<'_>, histogram: &Explicit, out: &mut Vec<u8>) {
+fn push_explicit(bounds: &[u8], histogram: &Explicit, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","bucketCounts":["#);
     push_counts(&histogram.counts, out);
-    out.extend_from_slice(parts.bounds);
+    out.extend_from_slice(bounds);
 }
 
 fn push_exponential(histogram: &Exponential, out: &mut Vec<u8>) {
@@ -223,7 +301,7 @@ fn push_counts(counts: &[u64], out: &mut Vec<u8>) {
 }
 
 /// What both kinds of histogram end with.
-fn push_end(min: Option<Number>, max: Option<Number>, out: &mut Vec<u8>) {
+fn push_ends(min: Option<Number>, max: Option<Number>, out: &mut Vec<u8>) {
     if let Some(min) = min {
         out.extend_from_slice(br#","min":"#);
         push_double(min, out);
@@ -232,7 +310,6 @@ fn push_end(min: Option<Number>, max: Option<Number>, out: &mut Vec<u8>) {
         out.extend_from_slice(br#","max":"#);
         push_double(max, out);
     }
-    out.extend_from_slice(b"},");
 }
 
 /// A field of type `double`: bare where JSON has the number, else a string.
@@ -284,62 +361,6 @@ struct Parts<'a> {
     stamp: &'a Stamp,
     attributes: &'a [u8],
     bounds: &'a [u8],
-}
-
-/// The beginning of every point of a frame.
-#[derive(Debug, Default)]
-struct Stamp {
-    /// Of a gauge: `{"timeUnixNano":"18446744073709551615"`.
-    instant: Short<38>,
-    /// Of all that counts: `{"startTimeUnixNano":"18446744073709551615","timeUnixNano":"18446744073709551615"`.
-    span: Short<81>,
-    text: Vec<u8>,
-}
-
-impl Stamp {
-    fn refill(&mut self, frame: &Frame) {
-        let Stamp { instant, span, text } = self;
-        text.clear();
-        text.extend_from_slice(br#"{"timeUnixNano":""#);
-        push_u64(text, frame.time_unix_ns);
-        text.push(b'"');
-        instant.set(text);
-        text.clear();
-        text.extend_from_slice(br#"{"startTimeUnixNano":""#);
-        push_u64(text, frame.start_unix_ns);
-        text.extend_from_slice(br#"",""#);
-        text.extend_from_slice(&instant.block[2..instant.len]);
-        span.set(text);
-    }
-}
-
-/// A text of at most `N` bytes that is appended again and again.
-///
-/// A copy whose size is known is a few moves, where another is a call. So the whole block is copied, and what is
-/// too much cut off.
-#[derive(Debug)]
-struct Short<const N: usize> {
-    block: [u8; N],
-    len: usize,
-}
-
-impl<const N: usize> Short<N> {
-    fn set(&mut self, text: &[u8]) {
-        self.block[..text.len()].copy_from_slice(text);
-        self.len = text.len();
-    }
-
-    fn push(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.len;
-        out.extend_from_slice(&self.block);
-        out.truncate(end);
-    }
-}
-
-impl<const N: usize> Default for Short<N> {
-    fn default() -> Self {
-        Short { block: [0; N], len: 0 }
-    }
 }
 
 impl Kind {

@@ -123,7 +123,7 @@ fn ascii(digits: u64) -> u64 {
 
 /// The eight digits of a number below 10^8, one a byte, the first one lowest.
 #[inline]
-fn split(value: u64) -> u64 {
+pub(in crate::wire) fn split(value: u64) -> u64 {
     let fours = (value / 10_000) | (value % 10_000) << 32;
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let pairs = hundreds | (fours - hundreds * 100) << 16;

@@ -1,6 +1,6 @@
 //! What never changes between ticks, rendered once.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{collections::HashMap, mem, ops::Range, sync::Arc};
 
 use barewire::{
     Label, Metric,
@@ -16,10 +16,10 @@ pub(super) struct Template {
     resource: Arc<[Label]>,
     scope: Option<Scope>,
     head: Vec<u8>,
-    /// By the index of the point.
-    series: Vec<Series>,
-    /// How many series have had no value yet, and so have no family.
-    undecided: usize,
+    /// How many points of the frame are known.
+    known: usize,
+    /// Points that are in no family: those that have had no value yet, and those that OTLP has no place for.
+    outsiders: Vec<Series>,
     /// In order of first appearance.
     families: Vec<Family>,
     /// Where each family stands in `families`.
@@ -34,23 +34,37 @@ pub(super) struct Family {
     pub(super) kind: Kind,
     /// `{"name":…,"description":…,"unit":…,"gauge":{"dataPoints":[`, of the first point's metric.
     pub(super) head: Range<usize>,
-    /// Indexes of points.
-    pub(super) members: Vec<usize>,
+    pub(super) members: Vec<Series>,
 }
 
 /// Name, unit and kind: what tells one family from another. A description does not (OTLP data model, "Identity").
 type Identity = (String, String, Kind);
 
-/// The rendered parts of one point.
+/// What is known of one point.
 #[derive(Debug)]
 pub(super) struct Series {
+    /// Of the point in its frame.
+    pub(super) index: usize,
+    /// Holding it is what makes its address unique.
     metric: Arc<Metric>,
     /// [`Shape::Undecided`] until the point has its first value.
     shape: Shape,
-    /// `,"attributes":[…]`, or nothing.
+    /// `","attributes":[…],"`, or `","`.
     pub(super) attributes: Range<usize>,
     /// `],"explicitBounds":[…]` of a histogram.
     pub(super) bounds: Range<usize>,
+    /// As what the point was appended the last time that its frame was laid out.
+    pub(super) shown: Shown,
+}
+
+/// What a point is in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Not there.
+    No,
+    Int,
+    Double,
+    Histogram,
 }
 
 /// The kinds of OTLP's metrics.
@@ -73,19 +87,22 @@ enum Shape {
 }
 
 impl Template {
-    /// Renders what the frame has that was not seen before, and says how many of its points are present.
-    pub(super) fn follow(&mut self, frame: &Frame) -> u64 {
+    /// Renders what the frame has that was not seen before, and says how many of the points without a family are
+    /// present; nothing if one of them is not what it was. The others are for who writes them to compare.
+    pub(super) fn follow(&mut self, frame: &Frame) -> Option<u64> {
         self.follow_head(frame);
-        if !self.knows(&frame.points) {
-            self.forget();
+        let fresh = frame.points.get(self.known..)?;
+        self.outsiders.extend((self.known..).zip(fresh).map(Series::undecided));
+        self.known = frame.points.len();
+        let points = &frame.points;
+        if !self.outsiders.iter().all(|series| series.shows(&points[series.index])) {
+            return None;
         }
-        let fresh = &frame.points[self.series.len()..];
-        self.series.extend(fresh.iter().map(Series::undecided));
-        self.undecided += fresh.len();
-        if self.undecided > 0 {
-            (0..).zip(&frame.points).for_each(|(index, point)| self.decide(index, point));
+        if self.outsiders.iter().any(|series| series.can_decide(&points[series.index])) {
+            self.decide(points);
         }
-        frame.points.iter().map(|point| u64::from(!matches!(point.value, Value::Absent))).sum()
+        let absent = |series: &&Series| matches!(points[series.index].value, Value::Absent);
+        Some((self.outsiders.len() - self.outsiders.iter().filter(absent).count()) as u64)
     }
 
     /// `{"resource":…,"scopeMetrics":[{"scope":…,"metrics":[`
@@ -97,12 +114,26 @@ impl Template {
         &self.families
     }
 
-    pub(super) fn series(&self, index: usize) -> &Series {
-        &self.series[index]
+    /// And the text that their ranges point into.
+    pub(super) fn families_mut(&mut self) -> (&mut [Family], &[u8]) {
+        (&mut self.families, &self.text)
     }
 
-    pub(super) fn text(&self, range: &Range<usize>) -> &[u8] {
-        &self.text[range.start..range.end]
+    pub(super) fn outsiders(&self) -> &[Series] {
+        &self.outsiders
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Knows no point any more.
+    pub(super) fn forget(&mut self) {
+        self.known = 0;
+        self.outsiders.clear();
+        self.families.clear();
+        self.places.clear();
+        self.text.clear();
     }
 
     fn follow_head(&mut self, frame: &Frame) {
@@ -116,36 +147,25 @@ impl Template {
         push_head(&METRICS, &frame.resource, frame.scope.as_ref(), &mut self.head);
     }
 
-    fn knows(&self, points: &[Point]) -> bool {
-        self.series.len() <= points.len()
-            && self.series.iter().zip(points).all(|(series, point)| series.shows(point))
-    }
-
-    fn forget(&mut self) {
-        self.series.clear();
-        self.undecided = 0;
-        self.families.clear();
-        self.places.clear();
-        self.text.clear();
-    }
-
-    /// Gives the series a place in a family when its first value shows in which, if OTLP has one for it.
-    fn decide(&mut self, index: usize, point: &Point) {
-        let Template { series, text, .. } = self;
-        let Series { metric, shape, attributes, bounds } = &mut series[index];
-        let Some(kind) = Kind::of(&point.value) else { return };
-        if !matches!(shape, Shape::Undecided) {
-            return;
+    /// Gives every series a place in a family when its first value shows in which, if OTLP has one for it.
+    fn decide(&mut self, points: &[Point]) {
+        for mut series in mem::take(&mut self.outsiders) {
+            let point = &points[series.index];
+            let kind = Kind::of(&point.value).filter(|_| series.can_decide(point));
+            let Some(kind) = kind else {
+                self.outsiders.push(series);
+                continue;
+            };
+            series.shape = Shape::of(&point.value);
+            if !has_names(&series.metric) || !series.shape.is_valid() {
+                self.outsiders.push(series);
+                continue;
+            }
+            series.attributes =
+                push_range(&mut self.text, |text| push_attributes(&series.metric.labels, text));
+            series.bounds = push_range(&mut self.text, |text| series.shape.push_bounds(text));
+            self.family(&point.metric, kind).members.push(series);
         }
-        *shape = Shape::of(&point.value);
-        self.undecided -= 1;
-        if !has_names(metric) || !shape.is_valid() {
-            return;
-        }
-        *attributes = push_range(text, |text| push_attributes(&metric.labels, text));
-        *bounds = push_range(text, |text| shape.push_bounds(text));
-        let metric = Arc::clone(metric);
-        self.family(&metric, kind).members.push(index);
     }
 
     fn family(&mut self, metric: &Metric, kind: Kind) -> &mut Family {
@@ -160,13 +180,28 @@ impl Template {
 }
 
 impl Series {
-    fn undecided(point: &Point) -> Series {
+    fn undecided((index, point): (usize, &Point)) -> Series {
         let metric = Arc::clone(&point.metric);
-        Series { metric, shape: Shape::Undecided, attributes: 0..0, bounds: 0..0 }
+        Series { index, metric, shape: Shape::Undecided, attributes: 0..0, bounds: 0..0, shown: Shown::No }
     }
 
-    fn shows(&self, point: &Point) -> bool {
-        Arc::ptr_eq(&self.metric, &point.metric) && self.shape.takes(&point.value)
+    fn can_decide(&self, point: &Point) -> bool {
+        matches!(self.shape, Shape::Undecided) && Kind::of(&point.value).is_some()
+    }
+
+    /// Whether it is still the same series.
+    fn is_of(&self, point: &Point) -> bool {
+        Arc::ptr_eq(&self.metric, &point.metric)
+    }
+
+    /// Whether the value is of its shape.
+    pub(super) fn takes(&self, value: &Value) -> bool {
+        self.shape.takes(value)
+    }
+
+    /// Whether it is still the same series, with values of the same shape.
+    pub(super) fn shows(&self, point: &Point) -> bool {
+        self.is_of(point) && self.shape.takes(&point.value)
     }
 }
 
@@ -244,12 +279,13 @@ fn push_family_head(metric: &Metric, kind: Kind, out: &mut Vec<u8>) {
 }
 
 fn push_attributes(labels: &[Label], out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"",""#);
     if labels.is_empty() {
         return;
     }
-    out.extend_from_slice(br#","attributes":["#);
+    out.extend_from_slice(br#"attributes":["#);
     push_labels(labels.iter(), out);
-    out.push(b']');
+    out.extend_from_slice(br#"],""#);
 }
 
 /// Where `push` has appended.

@@ -1,0 +1,211 @@
+//! A frame as it was laid out the last time: what nearly every tick fills with other digits.
+
+use std::sync::Arc;
+
+use barewire::{
+    Label, Metric,
+    view::{Frame, Number, Scope, Temporality, Value},
+    wire::form::{Blank, Field, Filling, Form},
+};
+
+use super::{
+    DOUBLE_KEY, Encoded, INT_KEY, is_ascending, push_double, push_histogram,
+    stamp::{Stamp, TIME_LEN},
+    template::{Kind, Series, Shown, Template},
+};
+
+/// The entry of one frame in its request.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    form: Form,
+    /// In the order of the form.
+    spots: Vec<Spot>,
+    /// Points of which the form has nothing.
+    absent: Vec<(usize, Arc<Metric>)>,
+    /// Of the entry that is being laid out.
+    places: Vec<(usize, usize, Blank)>,
+    /// What the form is of; nothing if there is none.
+    of: Option<Of>,
+}
+
+#[derive(Debug)]
+struct Of {
+    start_unix_ns: u64,
+    resource: Arc<[Label]>,
+    scope: Option<Scope>,
+}
+
+/// A point and its place in the form.
+#[derive(Debug)]
+struct Spot {
+    field: Field,
+    index: usize,
+    metric: Arc<Metric>,
+    /// From the digits of the time to the field.
+    time_before: usize,
+    shown: Shown,
+    kind: Kind,
+    /// The family of a histogram, and its place there.
+    member: (usize, usize),
+}
+
+/// Where the values of an entry stand that is being laid out.
+pub(super) struct Places<'a> {
+    /// Where the entry starts.
+    entry: usize,
+    places: &'a mut Vec<(usize, usize, Blank)>,
+}
+
+impl Places<'_> {
+    /// From `start` to the end of `out`.
+    pub(super) fn add(&mut self, start: usize, blank: Blank, out: &[u8]) {
+        self.places.push((start - self.entry, out.len() - self.entry, blank));
+    }
+}
+
+impl Layout {
+    pub(super) fn begin(&mut self, entry: usize) -> Places<'_> {
+        self.of = None;
+        self.places.clear();
+        Places { entry, places: &mut self.places }
+    }
+
+    /// Keeps the `entry`, if all points that are present are in it.
+    pub(super) fn end(
+        &mut self,
+        template: &Template,
+        frame: &Frame,
+        stamp: &Stamp,
+        encoded: Encoded,
+        entry: &[u8],
+    ) {
+        let is_lasting = frame.temporality == Temporality::Cumulative && stamp.time.is_some();
+        if !is_lasting || encoded.left_out > 0 || encoded.points == 0 {
+            return;
+        }
+        self.spots.clear();
+        self.absent.clear();
+        let known = |series: &Series| (series.index, Arc::clone(&frame.points[series.index].metric));
+        let (mut shown, absent): (Vec<_>, Vec<_>) = template
+            .families()
+            .iter()
+            .enumerate()
+            .flat_map(|(family, of)| {
+                of.members.iter().enumerate().map(move |(nth, series)| (of.kind, (family, nth), series))
+            })
+            .partition(|(_, _, series)| series.shown != Shown::No);
+        self.absent.extend(absent.iter().map(|(_, _, series)| known(series)));
+        self.absent.extend(template.outsiders().iter().map(known));
+        let mut shown = shown.drain(..);
+        let spots = &mut self.spots;
+        self.form.lay_out(entry, self.places.drain(..), |field| {
+            let (kind, member, series) = shown.next().expect("a series a field");
+            let (index, metric) = known(series);
+            let key = match series.shown {
+                Shown::Int => INT_KEY.len(),
+                Shown::Double => DOUBLE_KEY.len(),
+                _ => 0,
+            };
+            let time_before = TIME_LEN + series.attributes.len() + key;
+            spots.push(Spot { field, index, metric, time_before, shown: series.shown, kind, member });
+        });
+        let (resource, scope) = (Arc::clone(&frame.resource), frame.scope.clone());
+        self.of = Some(Of { start_unix_ns: frame.start_unix_ns, resource, scope });
+    }
+
+    /// Appends the entry of a frame that looks like the one that was laid out. Nothing, and half an entry in `out`, if
+    /// it does not.
+    pub(super) fn push(
+        &mut self,
+        template: &Template,
+        frame: &Frame,
+        stamp: &Stamp,
+        out: &mut Vec<u8>,
+    ) -> Option<Encoded> {
+        let time = stamp.time.as_ref()?;
+        if !self.is_of(frame) {
+            return None;
+        }
+        let mut filling = self.form.fill(out);
+        for spot in &self.spots {
+            let point = &frame.points[spot.index];
+            if !Arc::ptr_eq(&spot.metric, &point.metric) {
+                return None;
+            }
+            filling.reach(&spot.field);
+            filling.patch(&spot.field, spot.time_before, time);
+            let fits = match &point.value {
+                Value::Gauge(number) if spot.kind == Kind::Gauge => spot.fill(*number, &mut filling),
+                Value::Counter(number) if spot.kind == Kind::Counter => spot.fill(*number, &mut filling),
+                _ => false,
+            };
+            if !fits {
+                spot.push(template, &point.value, &mut filling)?;
+            }
+        }
+        let is_worn = filling.finish() > self.spots.len() / 4;
+        if is_worn {
+            self.of = None;
+        }
+        Some(Encoded { points: self.spots.len() as u64, left_out: 0 })
+    }
+
+    fn is_of(&self, frame: &Frame) -> bool {
+        let Some(of) = &self.of else { return false };
+        let is_absent = |(index, metric): &(usize, Arc<Metric>)| {
+            let point = &frame.points[*index];
+            Arc::ptr_eq(metric, &point.metric) && matches!(point.value, Value::Absent)
+        };
+        frame.temporality == Temporality::Cumulative
+            && of.start_unix_ns == frame.start_unix_ns
+            && Arc::ptr_eq(&of.resource, &frame.resource)
+            && of.scope == frame.scope
+            && self.spots.len() + self.absent.len() == frame.points.len()
+            && self.absent.iter().all(is_absent)
+    }
+}
+
+impl Spot {
+    /// Whether it fits.
+    #[inline(always)]
+    fn fill(&self, number: Number, filling: &mut Filling<'_>) -> bool {
+        match number {
+            Number::Int(int) => {
+                self.shown == Shown::Int && filling.number(&self.field, int.cast_unsigned(), 0)
+            }
+            Number::Decimal { digits, decimals } => {
+                let is_short = digits <= u128::from(u64::MAX) && decimals > 0;
+                is_short && filling.number(&self.field, digits as u64, decimals)
+            }
+            Number::Float(_) => false,
+        }
+    }
+
+    /// Appends what does not fit. Nothing if the point is not what it was.
+    #[inline(never)]
+    fn push(&self, template: &Template, value: &Value, filling: &mut Filling<'_>) -> Option<()> {
+        match (self.kind, value) {
+            (Kind::Gauge, Value::Gauge(number)) => self.push_number(*number, filling),
+            (Kind::Counter, Value::Counter(number)) if is_ascending(*number) => {
+                self.push_number(*number, filling)
+            }
+            (Kind::Histogram, Value::Histogram(_)) | (Kind::Exponential, Value::ExponentialHistogram(_)) => {
+                let series = &template.families()[self.member.0].members[self.member.1];
+                let bounds = &template.text()[series.bounds.clone()];
+                let mut is_pushed = series.takes(value);
+                filling.push(&self.field, |out| is_pushed = is_pushed && push_histogram(bounds, value, out));
+                is_pushed.then_some(())
+            }
+            _ => None,
+        }
+    }
+
+    fn push_number(&self, number: Number, filling: &mut Filling<'_>) -> Option<()> {
+        let is_int = matches!(number, Number::Int(_));
+        if is_int != (self.shown == Shown::Int) {
+            return None;
+        }
+        filling.push(&self.field, |out| push_double(number, out));
+        Some(())
+    }
+}

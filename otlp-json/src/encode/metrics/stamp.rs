@@ -1,0 +1,71 @@
+//! When a point was true, and since when: the same for all points of a frame.
+
+use barewire::{view::Frame, wire::text::push_u64};
+
+/// The beginning of every point of a frame.
+#[derive(Debug, Default)]
+pub(super) struct Stamp {
+    /// Of a gauge: `{"timeUnixNano":"18446744073709551615`.
+    pub(super) instant: Short<48>,
+    /// Of all that counts: `{"startTimeUnixNano":"18446744073709551615","timeUnixNano":"18446744073709551615`.
+    pub(super) span: Short<80>,
+    /// The digits of the time, if there are as many as in all our lifetimes.
+    pub(super) time: Option<[u8; TIME_LEN]>,
+    text: Vec<u8>,
+}
+
+/// How many digits a time has, in nanoseconds, from 2001 to 2286.
+pub(super) const TIME_LEN: usize = 19;
+
+const INSTANT_KEY: &[u8] = br#"{"timeUnixNano":""#;
+
+impl Stamp {
+    pub(super) fn refill(&mut self, frame: &Frame) {
+        let Stamp { instant, span, time, text } = self;
+        text.clear();
+        text.extend_from_slice(INSTANT_KEY);
+        push_u64(text, frame.time_unix_ns);
+        *time = (text.len() == INSTANT_KEY.len() + TIME_LEN).then(|| *text.last_chunk().expect("as many"));
+        instant.set(text);
+        text.clear();
+        text.extend_from_slice(br#"{"startTimeUnixNano":""#);
+        push_u64(text, frame.start_unix_ns);
+        text.extend_from_slice(br#"",""#);
+        text.extend_from_slice(&instant.block[2..instant.len]);
+        span.set(text);
+    }
+}
+
+/// A text of at most `N` bytes that is appended again and again.
+///
+/// A copy whose size is known is a few moves, where another is a call. So the whole block is copied, and what is
+/// too much cut off.
+#[derive(Debug)]
+pub(super) struct Short<const N: usize> {
+    block: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Short<N> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn set(&mut self, text: &[u8]) {
+        self.block[..text.len()].copy_from_slice(text);
+        self.len = text.len();
+    }
+
+    #[inline]
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.block);
+        out.truncate(end);
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Short { block: [0; N], len: 0 }
+    }
+}
