@@ -2,12 +2,12 @@
 
 use barewire::{HIGHEST, Histogram, Metric, Precision, Reading, Registry, Shard};
 
-/// A number of histograms of one precision.
+/// A number of histograms.
 pub trait Recorder {
     /// As it is called in tables.
     const NAME: &str;
 
-    /// `series` empty histograms of the range `1..=`[`HIGHEST`].
+    /// `series` empty histograms of the range `1..=`[`HIGHEST`], and of that precision if it has one.
     fn new(precision: Precision, series: usize) -> Self;
 
     /// Counts all values in the first histogram, which is looked up once.
@@ -17,7 +17,7 @@ pub trait Recorder {
     fn record_many(&mut self, values: &[(usize, u64)]);
 
     /// How many values were counted, over all histograms.
-    fn count(&self) -> u64;
+    fn count(&mut self) -> u64;
 }
 
 /// Ours: count, sum, minimum, maximum and bucket, readable by another thread at any time.
@@ -62,7 +62,7 @@ impl Recorder for Barewire {
         }
     }
 
-    fn count(&self) -> u64 {
+    fn count(&mut self) -> u64 {
         let snapshot = self.registry.snapshot();
         let counts = snapshot.readings().map(|(_, reading)| match reading {
             Reading::Histogram(took) => took.count(),
@@ -72,40 +72,81 @@ impl Recorder for Barewire {
     }
 }
 
-/// Theirs: count, minimum, maximum and bucket, for the eyes of one thread.
-#[derive(Debug)]
-pub struct Hdr {
-    series: Vec<hdrhistogram::Histogram<u64>>,
+/// One histogram of another library, its handle in hand.
+pub trait Rival {
+    /// As it is called in tables.
+    const NAME: &str;
+
+    /// An empty one.
+    fn new(precision: Precision) -> Self;
+
+    /// Counts one value.
+    fn record(&mut self, value: u64);
+
+    /// Whatever a program has to do every so often for the counts to get anywhere; done after each pass of values.
+    fn settle(&mut self) {}
+
+    /// How many values were counted.
+    fn count(&mut self) -> u64;
 }
 
-impl Recorder for Hdr {
-    const NAME: &str = "hdrhistogram";
+/// Several of a rival's.
+#[derive(Debug)]
+pub struct Each<R>(Vec<R>);
+
+impl<R: Rival> Recorder for Each<R> {
+    const NAME: &str = R::NAME;
 
     fn new(precision: Precision, series: usize) -> Self {
-        let digits = match precision {
-            Precision::One => 1,
-            Precision::Two => 2,
-            Precision::Three => 3,
-        };
-        let empty =
-            hdrhistogram::Histogram::new_with_bounds(1, HIGHEST, digits).expect("bounds that it takes");
-        Hdr { series: vec![empty; series] }
+        Each((0..series).map(|_| R::new(precision)).collect())
     }
 
     fn record_one(&mut self, values: &[u64]) {
-        let series = &mut self.series[0];
+        let series = &mut self.0[0];
         for value in values {
-            series.record(*value).expect("a value within the bounds");
+            series.record(*value);
         }
+        series.settle();
     }
 
     fn record_many(&mut self, values: &[(usize, u64)]) {
         for (series, value) in values {
-            self.series[*series].record(*value).expect("a value within the bounds");
+            self.0[*series].record(*value);
         }
+        self.0.iter_mut().for_each(Rival::settle);
     }
 
-    fn count(&self) -> u64 {
-        self.series.iter().map(hdrhistogram::Histogram::len).sum()
+    fn count(&mut self) -> u64 {
+        self.0.iter_mut().map(Rival::count).sum()
+    }
+}
+
+/// Theirs: count, minimum, maximum and bucket, for the eyes of one thread.
+pub type Hdr = Each<hdrhistogram::Histogram<u64>>;
+
+impl Rival for hdrhistogram::Histogram<u64> {
+    const NAME: &str = "hdrhistogram";
+
+    fn new(precision: Precision) -> Self {
+        hdrhistogram::Histogram::new_with_bounds(1, HIGHEST, digits(precision)).expect("bounds that it takes")
+    }
+
+    #[inline]
+    fn record(&mut self, value: u64) {
+        hdrhistogram::Histogram::record(self, value).expect("a value within the bounds");
+    }
+
+    fn count(&mut self) -> u64 {
+        self.len()
+    }
+}
+
+/// A precision in `hdrhistogram`'s measure.
+#[must_use]
+pub const fn digits(precision: Precision) -> u8 {
+    match precision {
+        Precision::One => 1,
+        Precision::Two => 2,
+        Precision::Three => 3,
     }
 }

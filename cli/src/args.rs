@@ -171,6 +171,11 @@ pub(crate) struct TargetArgs {
     /// Stand still for a part of every period, such as 1s/5s
     #[arg(long, value_name = "TIME/TIME")]
     pub(crate) stall: Option<Stall>,
+
+    /// Write when each request had come, in nanoseconds since the start, one integer a line; complete when the target
+    /// has ended. Meanwhile it never sleeps, so that waking up is in no line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// A header for one of the exporters.

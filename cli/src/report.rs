@@ -1,7 +1,9 @@
 //! Everything there is to say at the end of a run.
 
 use barewire::LaneReport;
-use barewire_runner::{Figures, Status, Threshold, Totals, Verdict, Workload};
+use barewire_runner::{Bottleneck, Figures, Status, Threshold, Totals, Verdict, Workload};
+
+use crate::format;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -22,6 +24,28 @@ impl Outcome<'_> {
         self.verdicts.iter().all(|(_, verdict)| verdict.ok)
     }
 
+    pub(crate) fn bottleneck(&self) -> Option<Bottleneck> {
+        self.totals.bottleneck(self.workload.threads())
+    }
+
+    /// What kept the run from its rate, for people.
+    pub(crate) fn bottleneck_text(&self) -> Option<String> {
+        let (behind, total) =
+            (self.totals.behind, self.totals.elapsed.as_secs_f64() * threads(self.workload));
+        let percent = 100.0 * behind.as_secs_f64() / total;
+        let slip = format::quantile(&self.figures.schedule_slip, 0.99);
+        Some(match self.bottleneck()? {
+            Bottleneck::Generator => format!(
+                "the generator is the bottleneck: behind its schedule for {percent:.0} % of the time and at work \
+                 meanwhile, by {slip} at p99; latencies from due are its own, ask for a lower rate or more threads"
+            ),
+            Bottleneck::Target => format!(
+                "the target is the bottleneck: for {percent:.0} % of the time requests were due and no connection was \
+                 free, they were sent {slip} late at p99"
+            ),
+        })
+    }
+
     pub(crate) fn status(&self) -> Status {
         match (self.aborted, self.passed()) {
             (true, _) => Status::Aborted,
@@ -29,4 +53,9 @@ impl Outcome<'_> {
             (false, false) => Status::Failed,
         }
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "few digits are shown")]
+fn threads(workload: &Workload) -> f64 {
+    workload.threads() as f64
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use barewire::{Distribution, LaneReport};
-use barewire_runner::Figures;
+use barewire_runner::{Bottleneck, Figures};
 use serde::Serialize;
 
 use crate::report::Outcome;
@@ -27,6 +27,11 @@ pub(crate) struct Results<'a> {
     latency_ms: Latency,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_time_ms: Option<Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule_slip_ms: Option<Latency>,
+    /// What kept the run from its rate: "generator", "target" or null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bottleneck: Option<Option<&'static str>>,
     iterations: Iterations,
     steps: Vec<Step<'a>>,
     errors_by_class: &'a BTreeMap<String, u64>,
@@ -106,6 +111,8 @@ impl<'a> Results<'a> {
             bytes_out: figures.bytes_out,
             latency_ms: Latency::of(&figures.latency),
             response_time_ms: workload.is_open().then(|| Latency::of(&figures.response_time)),
+            schedule_slip_ms: workload.is_open().then(|| Latency::of(&figures.schedule_slip)),
+            bottleneck: workload.is_open().then(|| outcome.bottleneck().map(Bottleneck::name)),
             iterations: Iterations {
                 scheduled: totals.scheduled,
                 completed: totals.completed,

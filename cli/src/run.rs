@@ -15,8 +15,8 @@ use std::{
 
 use barewire::{Exporter, Notice, Registry, Reporter, Reporting};
 use barewire_runner::{
-    Behaviour, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage, Target,
-    Workload,
+    Behaviour, Bottleneck, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage,
+    Target, Workload,
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -83,6 +83,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     outcome.lanes = watch.end(totals.elapsed, status, FINAL_FLUSH);
     linger(&pages, args.linger, &interrupt, &live);
     pages.iter().for_each(|page| page.settle(&mut outcome.lanes));
+    if let (Some(Bottleneck::Generator), Some(text)) = (outcome.bottleneck(), outcome.bottleneck_text()) {
+        live.warn(&text);
+    }
     live.finish();
     console.print(&summary(&outcome));
     if let Some(path) = &args.results {

@@ -14,6 +14,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
     push_latencies(&mut out, figures);
     push(&mut out, "");
     push_counts(&mut out, outcome);
+    push_bottleneck(&mut out, outcome);
     push_steps(&mut out, figures);
     push_thresholds(&mut out, outcome);
     push_exporters(&mut out, &outcome.lanes);
@@ -40,6 +41,7 @@ fn push_latencies(out: &mut String, figures: &Figures) {
     // Under a rate the honest one comes first.
     if figures.response_time.count() > 0 {
         push_latency(out, "from due", &figures.response_time);
+        push_latency(out, "due, sent", &figures.schedule_slip);
     }
     push_latency(out, "from sent", &figures.latency);
 }
@@ -75,6 +77,13 @@ fn push_counts(out: &mut String, outcome: &Outcome<'_>) {
                 totals.scheduled, totals.completed, totals.dropped, totals.unfinished
             ),
         );
+    }
+}
+
+fn push_bottleneck(out: &mut String, outcome: &Outcome<'_>) {
+    if let Some(text) = outcome.bottleneck_text() {
+        push(out, "");
+        push(out, &format!("  {text}"));
     }
 }
 

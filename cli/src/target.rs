@@ -1,6 +1,6 @@
 //! `barewire target`: the embedded server, alone.
 
-use std::{thread, time::Duration};
+use std::{fs::File, path::Path, thread, time::Duration};
 
 use barewire_runner::{Behaviour, Delay, Target};
 
@@ -25,14 +25,30 @@ pub(crate) fn run(args: &TargetArgs) -> Result<(), Failure> {
         thread::sleep(Duration::from_millis(50));
     }
     console::print(&format!("served {} requests\n", target.requests()));
-    Ok(())
+    target.stop().map_err(|error| match &args.trace {
+        Some(path) => Failure::Defect(format!("--trace: '{}' could not be written: {error}", path.display())),
+        None => Failure::Defect(format!("the target did not end well: {error}")),
+    })
 }
 
 fn bind(args: &TargetArgs, behaviour: Behaviour) -> Result<Target, Failure> {
-    Target::bind(args.listen, behaviour).map_err(|error| {
+    let target = match &args.trace {
+        Some(path) => Target::bind_traced(args.listen, behaviour, create(path)?),
+        None => Target::bind(args.listen, behaviour),
+    };
+    target.map_err(|error| {
         Failure::Usage(format!(
             "--listen: cannot listen at '{}': {error}; choose another port, or 0",
             args.listen
+        ))
+    })
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| {
+        Failure::Usage(format!(
+            "--trace: '{}' cannot be written: {error}; choose another file",
+            path.display()
         ))
     })
 }

@@ -341,6 +341,7 @@ fn the_target_refuses_what_it_cannot_do() {
         (&["--stall", "5s/1s"], &["--stall", "'5s/1s'", "such as 1s/5s"]),
         (&["--delay", "soon"], &["--delay", "'soon'", "write 5ms"]),
         (&["--listen", "nowhere"], &["--listen", "'nowhere'", "such as 127.0.0.1:8080"]),
+        (&["--trace", "/"], &["--trace: '/' cannot be written", "choose another file"]),
     ];
     for (arguments, said) in rows {
         let ended = barewire_to_end(["target"].iter().chain(*arguments));

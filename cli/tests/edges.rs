@@ -127,6 +127,28 @@ fn the_target_answers_what_is_no_request_with_400_and_reads_nothing_behind_it() 
 }
 
 #[test]
+fn the_target_writes_when_each_request_came() {
+    let mut target = Target::start(&["--trace", "arrivals"]);
+    for _ in 0..3 {
+        http_get(target.addr(), "/").expect("an answer");
+        thread::sleep(Duration::from_millis(20));
+    }
+    // Three at once have come at once.
+    let last = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let kept = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_eq!(statuses(target.addr(), format!("{kept}{kept}{last}").as_bytes()), [200; 3]);
+    assert_eq!(target.requests(), 6, "which is not one itself");
+    assert_eq!(target.child.dir().read("arrivals"), "", "nothing is written while it matters");
+    assert!(target.child.terminate().success());
+    let trace = target.child.dir().read("arrivals");
+    let came: Vec<u64> = trace.lines().map(|line| line.parse().expect("nanoseconds")).collect();
+    assert_eq!(came.len(), 6, "{came:?}");
+    assert!(came.windows(2).take(3).all(|two| two[1] - two[0] >= 20_000_000), "{came:?}");
+    assert!(came[3] == came[4] && came[4] == came[5], "{came:?}");
+    assert!(u128::from(came[5]) < target.child.age().as_nanos());
+}
+
+#[test]
 fn the_target_outlives_a_siege_and_keeps_nothing_of_it() {
     let target = Target::start(&[]);
     let addr = target.addr();

@@ -1,9 +1,13 @@
-//! Under a rate, the response time tells what a stalled target does to its users; the service time alone does not.
+//! Under a rate, the response time tells what a stalled target does to its users; the service time alone does not. A rate
+//! that is not kept is told, and who did not keep it.
 
 mod support;
 
 use serde_json::Value;
-use support::{RESULTS, Target, barewire_to_end};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use support::{Ended, RESULTS, Target, barewire_to_end};
 
 /// How often it is measured at most: whatever else the machine does meanwhile can only make users wait longer.
 const ATTEMPTS: usize = 3;
@@ -37,6 +41,7 @@ fn a_run_whose_counts_are_exact(target: &Target, requests_so_far: u64) -> Value 
     assert_eq!(counts, [40_000; 3], "{:#}", ended.results);
     assert_eq!(["/errors", "/iterations/dropped", "/iterations/unfinished"].map(count), [0; 3]);
     assert_eq!(target.requests(), requests_so_far);
+    assert_eq!(ended.results["bottleneck"], "target");
     ended.results
 }
 
@@ -49,9 +54,76 @@ fn deviations_of(results: &Value) -> Vec<String> {
         ("response_time_ms", "p99", 935.0..=985.0),
         ("response_time_ms", "mean", 95.0..=118.0),
         // Only those that are on their way when a stall begins see it: 4 · 64 of 40 000.
-        ("latency_ms", "p99", 0.0..=300.0),
+        ("latency_ms", "p99", 0.0..=100.0),
+        // Nearly all of the wait is for a connection.
+        ("schedule_slip_ms", "p99", 900.0..=985.0),
     ];
     let off = expected.into_iter().filter(|(of, figure, range)| !range.contains(&told(of, figure)));
     off.map(|(of, figure, range)| format!("{of} {figure}: {} is not in {range:?}", told(of, figure)))
         .collect()
+}
+
+/// A rate that nobody holds, for a second and one more.
+fn beyond_all_rates(target: SocketAddr, connections: &str) -> Ended {
+    let url = format!("http://{target}/");
+    let run = ["run", &url, "-r", "1000000", "-d", "1s", "--timeout", "1s", "-c", connections, "-t", "1"];
+    barewire_to_end(run.iter().chain(&["--results", RESULTS]))
+}
+
+#[test]
+fn a_target_that_holds_up_the_schedule_is_told() {
+    let target = Target::start(&["--delay", "1ms"]);
+    let ended = beyond_all_rates(target.addr(), "1");
+    assert_eq!((ended.code, &ended.results["bottleneck"]), (0, &"target".into()), "{:#}", ended.results);
+    assert!(ended.stdout.contains("\n  the target is the bottleneck: "), "{}", ended.stdout);
+    assert!(!ended.stderr.contains("bottleneck"), "{}", ended.stderr);
+}
+
+/// The target's answer costs it one write, and takes the generator a look at every byte.
+#[test]
+fn a_generator_that_cannot_hold_the_rate_says_so() {
+    let ended = beyond_all_rates(answers_in_chunks_of_a_byte(), "4");
+    assert_eq!((ended.code, &ended.results["bottleneck"]), (0, &"generator".into()), "{:#}", ended.results);
+    let slip = |figure: &str| ended.results["schedule_slip_ms"][figure].as_f64().expect("milliseconds");
+    assert!(slip("p50") > 100.0 && slip("max") >= slip("p99"), "{:#}", ended.results);
+    for (output, before) in [(&ended.stdout, "\n  "), (&ended.stderr, "barewire: ")] {
+        assert!(output.contains(&format!("{before}the generator is the bottleneck: ")), "{output}");
+    }
+    assert!(ended.stdout.contains("\n  due, sent "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_rate_that_is_held_has_no_bottleneck() {
+    let target = Target::start(&[]);
+    let ended = || barewire_to_end(["run", &target.url(), "-r", "100", "-d", "1s", "--results", RESULTS]);
+    // A busy machine may keep even this rate from being held.
+    let is_held = (0..ATTEMPTS).map(|_| ended()).any(|ended| {
+        let slip = ended.results["schedule_slip_ms"]["p50"].as_f64().expect("milliseconds");
+        ended.results["bottleneck"].is_null()
+            && slip < 100.0
+            && !(ended.stdout + &ended.stderr).contains("bottleneck")
+    });
+    assert!(is_held);
+    let closed = barewire_to_end(["run", &target.url(), "-d", "100ms", "--results", RESULTS]);
+    assert_eq!((closed.results.get("bottleneck"), closed.results.get("schedule_slip_ms")), (None, None));
+}
+
+/// A server that takes whatever it reads for one request.
+fn answers_in_chunks_of_a_byte() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("its address");
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer: &'static str = format!("{head}{}0\r\n\r\n", "1\r\nx\r\n".repeat(50_000)).leak();
+    let answer_all = move |mut stream: TcpStream| {
+        let mut buffer = [0; 4096];
+        while stream.read(&mut buffer).is_ok_and(|len| len > 0) && stream.write_all(answer.as_bytes()).is_ok()
+        {
+        }
+    };
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer_all(stream));
+        }
+    });
+    addr
 }

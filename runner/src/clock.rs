@@ -19,6 +19,12 @@ pub(crate) fn now_ns() -> u64 {
     tv_sec.unsigned_abs() * SECOND_NS + tv_nsec.unsigned_abs()
 }
 
+/// How long before a time a thread wakes up, to look at the clock until it has come.
+///
+/// A wake-up takes some 50 µs, and never the same: an alarm alone is late by that. Awake, a thread is late by a look at
+/// the clock. The price is at most so much of a processor's time an arrival, about what the wake-up costs anyway.
+pub(crate) const TAIL_NS: u64 = 60_000;
+
 /// A timer that ends a poll. Its expiry is not rounded up to the slack of the thread, as a time-out would be.
 #[derive(Debug)]
 pub(crate) struct Alarm {

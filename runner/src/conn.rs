@@ -8,19 +8,21 @@
 //! ```
 
 use std::{
-    io::{self, ErrorKind, IoSlice, Read, Write},
+    io::{self, ErrorKind, IoSlice, Write},
     net::SocketAddr,
 };
 
 use barewire::{
     TraceContext,
-    wire::http::{Event, HttpError, ResponseDecoder},
+    wire::http::{Event, HttpError, KnownHead, ResponseDecoder},
 };
 use mio::{Interest, Registry, Token, net::TcpStream};
+use rustix::io::Errno;
 
 use crate::{
     outcome::Failure,
     plan::WorkStep,
+    socket,
     trace::{TRACE_LINE_BYTES, trace_line},
 };
 
@@ -129,8 +131,7 @@ impl Conn {
     /// The socket is registered once, for both directions: edge-triggered, write interest costs nothing as long
     /// as no send would block.
     pub(crate) fn connect(&mut self, addr: SocketAddr, registry: &Registry, token: Token) -> io::Result<()> {
-        let mut stream = TcpStream::connect(addr)?;
-        stream.set_nodelay(true)?;
+        let mut stream = socket::begin_connect(addr)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         (self.stream, self.is_ending) = (Some(stream), false);
         Ok(())
@@ -163,13 +164,13 @@ impl Conn {
         if let (Some(trace), Some(at)) = (self.trace, step.trace_at) {
             return self.send_traced(step.bytes.split_at(at), trace);
         }
-        let Some(stream) = &mut self.stream else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(stream) = &self.stream else { return Err(ErrorKind::NotConnected.into()) };
         while self.written < step.bytes.len() {
-            match stream.write(&step.bytes[self.written..]) {
+            match socket::write(stream, &step.bytes[self.written..]) {
                 Ok(len) => self.written += len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(true)
@@ -201,17 +202,19 @@ impl Conn {
     ///
     /// A read that does not fill the buffer has emptied the socket. Only when the peer is ending there is one more
     /// thing to read: the end, which is not told again.
-    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Failure> {
+    ///
+    /// `known` is the head that came last in answer to the same step.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], known: &mut KnownHead) -> Result<Received, Failure> {
         for _ in 0..READS_AT_ONCE {
-            let Some(stream) = &mut self.stream else { return Err(Failure::Reset) };
-            match stream.read(buffer) {
+            let Some(stream) = &self.stream else { return Err(Failure::Reset) };
+            match socket::read(stream, buffer) {
                 Ok(0) => {
                     self.decoder.finish().map_err(|_| Failure::Reset)?;
                     return Ok(Received::Whole(self.end()));
                 }
                 Ok(len) => {
                     self.bytes_in += len as u64;
-                    if self.decode(&buffer[..len]).map_err(|_| Failure::Protocol)? {
+                    if self.decode(&buffer[..len], known).map_err(|_| Failure::Protocol)? {
                         // The end of a kept connection would not be told again.
                         self.response.keep_alive &= !self.is_ending;
                         return Ok(Received::Whole(self.response));
@@ -220,8 +223,8 @@ impl Conn {
                         return Ok(Received::Part);
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Part),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(Errno::AGAIN) => return Ok(Received::Part),
+                Err(Errno::INTR) => {}
                 Err(_) => return Err(Failure::Reset),
             }
         }
@@ -239,9 +242,9 @@ impl Conn {
     /// Looks at a socket on which nothing is expected. The peer may close it, and nobody is hurt; what it may not
     /// do is talk, and there is no telling what it would answer next.
     pub(crate) fn look_idle(&mut self, buffer: &mut [u8]) {
-        let Some(stream) = &mut self.stream else { return };
-        match stream.read(buffer) {
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+        let Some(stream) = &self.stream else { return };
+        match socket::read(stream, buffer) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
             _ => self.close(),
         }
     }
@@ -252,24 +255,26 @@ impl Conn {
     }
 
     /// Whether the response is whole. What stands behind it makes the connection useless, not the response.
-    fn decode(&mut self, bytes: &[u8]) -> Result<bool, HttpError> {
+    fn decode(&mut self, bytes: &[u8], known: &mut KnownHead) -> Result<bool, HttpError> {
         if self.partial.is_empty() {
-            let (consumed, is_whole) = self.decode_slice(bytes)?;
-            self.partial.extend_from_slice(&bytes[consumed..]);
+            let (consumed, is_whole) = self.decode_slice(bytes, known)?;
+            if consumed < bytes.len() {
+                self.partial.extend_from_slice(&bytes[consumed..]);
+            }
             return Ok(is_whole);
         }
         let mut joined = std::mem::take(&mut self.partial);
         joined.extend_from_slice(bytes);
-        let decoded = self.decode_slice(&joined);
+        let decoded = self.decode_slice(&joined, known);
         joined.drain(..decoded.map_or(0, |(consumed, _)| consumed));
         self.partial = joined;
         decoded.map(|(_, is_whole)| is_whole)
     }
 
-    fn decode_slice(&mut self, input: &[u8]) -> Result<(usize, bool), HttpError> {
+    fn decode_slice(&mut self, input: &[u8], known: &mut KnownHead) -> Result<(usize, bool), HttpError> {
         let mut at = 0;
         loop {
-            let (consumed, event) = self.decoder.decode(&input[at..])?;
+            let (consumed, event) = self.decoder.decode_known(known, &input[at..])?;
             at += consumed;
             match event {
                 Event::NeedMore => return Ok((at, false)),
@@ -300,11 +305,11 @@ mod tests {
 
     /// What a connection makes of an input that comes in parts: the response and whether it was whole, or an error.
     fn decoded(input: &[u8], cuts: &[usize]) -> Result<(Response, bool), HttpError> {
-        let mut conn = Conn::new(1);
+        let (mut conn, mut known) = (Conn::new(1), KnownHead::default());
         let mut start = 0;
         for cut in cuts.iter().copied().chain([input.len()]) {
             let end = cut.clamp(start, input.len());
-            if end > start && conn.decode(&input[start..end])? {
+            if end > start && conn.decode(&input[start..end], &mut known)? {
                 return Ok((conn.response, true));
             }
             start = end;
@@ -336,9 +341,10 @@ mod tests {
 
     #[test]
     fn a_head_that_does_not_end_is_given_up() {
-        let mut conn = Conn::new(1);
-        conn.decode(b"HTTP/1.1 200 OK\r\n").unwrap();
-        let ends = (0..100).map(|_| conn.decode(&b"A: b\r\n".repeat(170))).find(Result::is_err);
+        let (mut conn, mut known) = (Conn::new(1), KnownHead::default());
+        let mut decode = |bytes: &[u8]| conn.decode(bytes, &mut known);
+        decode(b"HTTP/1.1 200 OK\r\n").unwrap();
+        let ends = (0..100).map(|_| decode(&b"A: b\r\n".repeat(170))).find(Result::is_err);
         assert!(matches!(ends, Some(Err(HttpError::HeadTooLong | HttpError::TooManyHeaders))), "{ends:?}");
         assert!(conn.partial.len() < 70_000);
     }
@@ -354,9 +360,9 @@ mod tests {
         assert_eq!(response.len(), 1000);
         let told = peer.write(&response).unwrap();
         assert_eq!(told, 1000);
-        let mut buffer = [0; 20];
+        let (mut buffer, mut known) = ([0; 20], KnownHead::default());
         // What was written to loopback is there: nothing is left to wait for.
-        let mut turns = std::iter::from_fn(|| Some((conn.receive(&mut buffer), conn.bytes_in)));
+        let mut turns = std::iter::from_fn(|| Some((conn.receive(&mut buffer, &mut known), conn.bytes_in)));
         let turn = 20 * READS_AT_ONCE as u64;
         for bytes in [turn, 2 * turn, 3 * turn] {
             assert_eq!(turns.next(), Some((Ok(Received::More), bytes)));

@@ -25,6 +25,8 @@ pub struct Figures {
     pub latency: Distribution,
     /// Response time, from due to received, in nanoseconds; empty under the closed model.
     pub response_time: Distribution,
+    /// From due to sent, of the requests that were sent, in nanoseconds; empty under the closed model.
+    pub schedule_slip: Distribution,
     /// The same for each step, in the order of the plan; a step has none itself.
     pub steps: Vec<(String, Figures)>,
 }
@@ -83,6 +85,7 @@ impl Figures {
             (name::RECEIVED, Reading::Counter(n)) => self.bytes_in += n,
             (name::SENT, Reading::Counter(n)) => self.bytes_out += n,
             (name::DURATION, Reading::Histogram(took)) => self.latency.merge(took),
+            (name::SCHEDULE_SLIP, Reading::Histogram(slip)) => self.schedule_slip.merge(slip),
             (name::RESPONSE_TIME, Reading::Histogram(took)) => self.response_time.merge(took),
             _ => {}
         }
@@ -107,6 +110,7 @@ impl Default for Figures {
             bytes_out: 0,
             latency: Distribution::new(Precision::Three),
             response_time: Distribution::new(Precision::Three),
+            schedule_slip: Distribution::default(),
             steps: Vec::new(),
         }
     }

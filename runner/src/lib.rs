@@ -12,6 +12,10 @@
 //!                                    └─▶ worker: poll, connections, shard ─┴─▶ Registry ──▶ Snapshot ──▶ Figures
 //! ```
 //!
+//! Connections to a loopback address ask for `reno`, the plainest congestion control, on both ends where the target is
+//! ours: what some kernels have by default paces, which on loopback is work for nothing. Where it is refused, the
+//! default stays.
+//!
 //! Under a rate every request has two latencies. *Service time* counts from when it was sent; it looks well for a
 //! target that stalls, as nothing is sent meanwhile. *Response time* counts from when it was due, and tells what
 //! someone who came at that moment had to wait. Nothing is made up to get there: all arrivals are sent, after the
@@ -25,6 +29,7 @@ mod conn;
 mod deadline;
 mod ending;
 mod figures;
+mod lag;
 mod lifecycle;
 mod log;
 mod meter;
@@ -36,6 +41,7 @@ mod profile;
 mod rng;
 mod run;
 mod sampling;
+mod socket;
 mod source;
 mod system;
 mod target;
@@ -43,6 +49,7 @@ mod trace;
 mod worker;
 
 pub use figures::Figures;
+pub use lag::Bottleneck;
 pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use log::{JsonLog, Origin};
 pub use outcome::Failure;

@@ -16,7 +16,9 @@ use barewire::{Registry, Shard, wire::http::Url};
 use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::{clock::now_ns, meter::resting, plan::Workload, sampling::Sampling, worker::Worker};
+use crate::{
+    clock::now_ns, lag::Bottleneck, meter::resting, plan::Workload, sampling::Sampling, worker::Worker,
+};
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
 const FILES_PER_THREAD: u64 = 3;
@@ -65,6 +67,10 @@ pub struct Totals {
     pub unfinished: u64,
     /// Requests that were sent and have no outcome: only when a run is stopped early.
     pub requests_unfinished: u64,
+    /// How long arrivals were overdue by more than a moment, of all threads together; nothing under the closed model.
+    pub behind: Duration,
+    /// The part of it in which the threads had nothing to do but wait for their connections.
+    pub waited: Duration,
     /// From the beginning of the load to the last outcome.
     pub elapsed: Duration,
 }
@@ -170,6 +176,15 @@ impl Drop for Run {
 }
 
 impl Totals {
+    /// What kept an open load of so many threads from its rate, if it was behind for a good part of its time.
+    pub fn bottleneck(&self, threads: usize) -> Option<Bottleneck> {
+        Bottleneck::of(
+            self.behind,
+            self.waited,
+            self.elapsed.saturating_mul(u32::try_from(threads).unwrap_or(u32::MAX)),
+        )
+    }
+
     fn add(&mut self, other: &Totals) {
         self.scheduled += other.scheduled;
         self.started += other.started;
@@ -177,6 +192,8 @@ impl Totals {
         self.dropped += other.dropped;
         self.unfinished += other.unfinished;
         self.requests_unfinished += other.requests_unfinished;
+        self.behind += other.behind;
+        self.waited += other.waited;
         self.elapsed = self.elapsed.max(other.elapsed);
     }
 }

@@ -51,6 +51,19 @@ impl Source {
         }
     }
 
+    /// When the next arrival was or is due; users are never.
+    pub(crate) fn due_ns(&self) -> Option<u64> {
+        match self {
+            Source::Users(_) => None,
+            Source::Arrivals { arrivals, .. } => arrivals.due_ns(),
+        }
+    }
+
+    /// Whether an arrival, once it is due, will have to wait for a connection.
+    pub(crate) fn is_saturated(&self) -> bool {
+        matches!(self, Source::Arrivals { idle, .. } if idle.is_empty())
+    }
+
     /// Whether nothing will be begun any more but by those who are busy.
     pub(crate) fn is_exhausted(&self) -> bool {
         match self {

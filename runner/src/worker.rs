@@ -8,8 +8,11 @@
 //! expire    time-outs and pauses                                ─┘
 //! ```
 //!
-//! Receiving all before sending anything lets the peer work while we read. There is one loop for all kinds of
-//! load: who begins is a [`Source`], when to end is an [`Ending`].
+//! Receiving all before sending anything lets the peer work while we read. A request costs one send and one read, no
+//! change of interest, and two looks at the clock: one right before its send, one when its response is whole. One look
+//! for all that a poll tells of would be cheaper, and would come before the last byte of some: it would flatter.
+//!
+//! There is one loop for all kinds of load: who begins is a [`Source`], when to end is an [`Ending`].
 
 use std::{
     io::{self, ErrorKind},
@@ -21,15 +24,17 @@ use std::{
     time::Duration,
 };
 
-use barewire::Registry;
+use barewire::{Registry, wire::http::KnownHead};
 use mio::{Events, Poll, Token, Waker, event::Event};
+use rustix::thread::sched_yield;
 
 use crate::{
     backoff::backoff_ns,
-    clock::{Alarm, now_ns},
+    clock::{Alarm, TAIL_NS, now_ns},
     conn::{Conn, Received, Response, State},
     deadline::Deadlines,
     ending::Ending,
+    lag::Lag,
     meter::{Exchange, Meters},
     outcome::{Failure, Outcome},
     plan::{Load, Workload},
@@ -58,6 +63,7 @@ pub(crate) struct Worker {
     start_ns: u64,
     ending: Ending,
     source: Source,
+    lag: Lag,
     conns: Box<[Conn]>,
     /// Those with a request to be sent in this round.
     ready: Vec<usize>,
@@ -71,6 +77,8 @@ pub(crate) struct Worker {
     meters: Meters,
     tracer: Option<Tracer>,
     rng: Rng,
+    /// The response heads that came last, one a step.
+    known: Box<[KnownHead]>,
     buffer: Box<[u8]>,
 }
 
@@ -96,6 +104,7 @@ impl Worker {
             start_ns: 0,
             ending: Ending::of(workload, 0),
             source: Source::new(&workload.load, thread, workload.threads, count),
+            lag: Lag::default(),
             conns: (0..count).map(|_| Conn::new(workload.iterations)).collect(),
             ready: Vec::with_capacity(count),
             unread: Vec::with_capacity(count),
@@ -107,6 +116,7 @@ impl Worker {
             meters: Meters::new(registry, workload, sampling.shown(thread, workload.threads)),
             tracer: sampling.traced(thread, workload.threads).map(|picker| Tracer::new(picker, thread)),
             rng: Rng::new(thread as u64),
+            known: vec![KnownHead::default(); workload.steps.len()].into(),
             buffer: vec![0; BUFFER_BYTES].into(),
         })
     }
@@ -123,25 +133,46 @@ impl Worker {
         loop {
             let now = now_ns();
             self.ending.stop_by(self.stop_ns.load(Ordering::Relaxed));
+            self.lag.round(now, self.next_due(now));
             self.admit(now);
             self.send_ready(now);
             self.show(now);
             if self.is_done(now) {
                 return Ok(self.finish());
             }
-            self.set_alarm(now)?;
-            let has_work = !self.ready.is_empty() || !self.unread.is_empty();
-            let timeout = has_work.then_some(Duration::ZERO);
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => result?,
-            }
+            self.wait(now, &mut events)?;
             for event in &events {
                 self.receive(event);
             }
             self.read_on();
             self.expire(now_ns());
         }
+    }
+
+    /// When the next arrival was or is due, as long as any is sent.
+    fn next_due(&self, now: u64) -> Option<u64> {
+        let due_ns = self.source.due_ns().filter(|_| now < self.ending.send_before_ns)?;
+        Some(due_ns.saturating_add(self.start_ns))
+    }
+
+    /// Polls until there is something to do.
+    fn wait(&mut self, now: u64, events: &mut Events) -> io::Result<()> {
+        let is_soon = self.set_alarm(now)?;
+        let has_work = !self.ready.is_empty() || !self.unread.is_empty();
+        if is_soon && !has_work {
+            // Whoever else wants this processor meanwhile may have it.
+            sched_yield();
+        }
+        let timeout = (has_work || is_soon).then_some(Duration::ZERO);
+        let since = self.source.is_saturated().then(now_ns);
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => result?,
+        }
+        if let Some(since) = since {
+            self.lag.waited(since, now_ns());
+        }
+        Ok(())
     }
 
     /// Begins what is to begin.
@@ -306,7 +337,8 @@ impl Worker {
     }
 
     fn read(&mut self, at: usize) {
-        match self.conns[at].receive(&mut self.buffer) {
+        let conn = &mut self.conns[at];
+        match conn.receive(&mut self.buffer, &mut self.known[conn.step]) {
             Ok(Received::Part) => {}
             Ok(Received::More) => {
                 if !std::mem::replace(&mut self.conns[at].has_more, true) {
@@ -436,13 +468,22 @@ impl Worker {
         }
     }
 
-    fn set_alarm(&mut self, now: u64) -> io::Result<()> {
+    /// Whether an arrival is so near that an alarm would come too late for it; else the alarm is set.
+    fn set_alarm(&mut self, now: u64) -> io::Result<bool> {
         let is_over = now >= self.ending.send_before_ns;
         let begin =
             self.source.next_ns().filter(|_| !is_over).map(|at_ns| at_ns.saturating_add(self.start_ns));
+        let begin = match (&self.source, begin) {
+            (Source::Arrivals { .. }, Some(at_ns)) if at_ns <= now.saturating_add(TAIL_NS) => {
+                return Ok(true);
+            }
+            (Source::Arrivals { .. }, begin) => begin.map(|at_ns| at_ns - TAIL_NS),
+            (Source::Users(_), begin) => begin,
+        };
         let end = if is_over { self.ending.cut_ns } else { self.ending.send_before_ns };
         let waits = [begin, self.timeouts.next_ns(), self.pauses.next_ns()];
-        self.alarm.set(now, waits.into_iter().flatten().fold(end, u64::min))
+        self.alarm.set(now, waits.into_iter().flatten().fold(end, u64::min))?;
+        Ok(false)
     }
 
     fn finish(mut self) -> Totals {
@@ -451,6 +492,8 @@ impl Worker {
         self.totals.unfinished = self.totals.started - self.totals.completed;
         self.totals.scheduled = self.totals.started + self.totals.dropped;
         self.totals.requests_unfinished = self.in_flight as u64;
+        self.totals.behind = Duration::from_nanos(self.lag.behind_ns);
+        self.totals.waited = Duration::from_nanos(self.lag.waited_ns);
         self.totals.elapsed = Duration::from_nanos(now_ns().saturating_sub(self.start_ns));
         self.meters.dropped(self.totals.dropped);
         self.totals
@@ -464,8 +507,10 @@ fn has_news(event: &Event) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustix::time::{ClockId, clock_gettime};
+
     use super::*;
-    use crate::{Behaviour, Plan, Target};
+    use crate::{Behaviour, Delay, Plan, Target};
 
     /// How often this thread allocates in a whole run.
     fn allocations(target: &Target, plan: Plan, sampling: Sampling) -> u64 {
@@ -494,5 +539,32 @@ mod tests {
             assert_eq!(of(closed(100)), of(closed(2_000)), "{sampling:?}");
             assert_eq!(of(open(100)), of(open(1_000)), "{sampling:?}");
         }
+    }
+
+    /// What a run costs this thread, of the processor's time.
+    fn processor_time(target: &Target, plan: Plan) -> Duration {
+        let workload = Arc::new(Plan { threads: Some(1), ..plan }.check().unwrap());
+        let registry = Registry::new("test");
+        let never = Arc::new(AtomicU64::new(u64::MAX));
+        let sampling = Sampling::default();
+        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, sampling, &never).unwrap();
+        let spent = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+        let before = spent();
+        worker.run(now_ns()).unwrap();
+        spent() - before
+    }
+
+    #[test]
+    fn a_thread_sleeps_until_an_arrival_is_near_and_while_no_connection_is_free() {
+        let lasts = Duration::from_secs(1);
+        let spent = |rate, behaviour| {
+            let target = Target::bind("127.0.0.1:0".parse().unwrap(), behaviour).unwrap();
+            let plan = Plan::get(format!("http://{}/", target.local_addr()));
+            let arrivals = Plan { rate: Some(rate), duration: Some(lasts), connections: Some(2), ..plan };
+            processor_time(&target, Plan { timeout: Some(lasts), ..arrivals })
+        };
+        assert!(spent(100.0, Behaviour::default()) < lasts / 4);
+        let slow = Behaviour { delay: Delay::Constant(Duration::from_millis(100)), ..Behaviour::default() };
+        assert!(spent(10_000.0, slow) < lasts / 4);
     }
 }

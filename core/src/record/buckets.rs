@@ -132,6 +132,8 @@ mod tests {
     fn the_sizes_and_errors_are_those_of_the_documentation() {
         assert_eq!(ALL.map(|(p, _)| p.buckets()), [656, 4864, 35840]);
         assert_eq!(ALL.map(|(p, _)| p.error()), [0.0625, 0.0078125, 0.0009765625]);
+        let in_use = |p: Precision| p.scale().bucket_of(1_000_000_000) - p.scale().bucket_of(100_000) + 1;
+        assert_eq!(ALL.map(|(p, _)| in_use(p) * size_of::<u32>()), [856, 6832, 54632]);
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! The merged histogram: plain counts, one owner, whatever is needed to add, subtract and ask.
+//!
+//! Buckets stand in rows of [`ROW`], and the sum of each row is kept. So a quantile passes over rows until the one that
+//! it is in, and then over the buckets of that; a window is nothing where the sum of a row did not move.
 
 use super::{
     buckets::{HIGHEST, bucket_of, highest, lowest},
@@ -24,19 +27,35 @@ use super::{
 #[derive(Debug)]
 pub struct Distribution {
     precision: Precision,
-    /// The bucket that `counts[0]` stands for; only the range in use is kept.
+    /// The bucket that `counts[0]` stands for, the first of a row; only the rows in use are kept.
     first: usize,
+    /// Whole rows.
     counts: Vec<u64>,
+    /// The sum of each row.
+    rows: Vec<u64>,
     count: u64,
     sum: u128,
     min: u64,
     max: u64,
 }
 
+/// Buckets in a row: near the square root of how many are in use at three digits, where a quantile passes over as many
+/// rows as buckets.
+const ROW: usize = 64;
+
 impl Distribution {
     /// An empty distribution.
     pub const fn new(precision: Precision) -> Self {
-        Distribution { precision, first: 0, counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
+        Distribution {
+            precision,
+            first: 0,
+            counts: Vec::new(),
+            rows: Vec::new(),
+            count: 0,
+            sum: 0,
+            min: u64::MAX,
+            max: 0,
+        }
     }
 
     /// Counts one value.
@@ -82,19 +101,18 @@ impl Distribution {
     ///
     /// `q` is a ratio: 0.99 asks for the 99th percentile. It is clamped to `0.0..=1.0`.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        let rank = rank(q, self.count)?;
-        let mut seen = 0;
-        let at = self.counts.iter().position(|count| {
-            seen += count;
-            seen >= rank
-        })?;
+        let mut rest = rank(q, self.count)?;
+        let row = first_to_reach(&mut rest, &self.rows)?;
+        let at = row * ROW + first_to_reach(&mut rest, &self.counts[row * ROW..])?;
         Some(self.ceiling(self.first + at).clamp(self.min, self.max))
     }
 
     /// Every bucket that counted something: its smallest and largest value, and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
         let power = self.precision.power();
-        self.counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(at, count)| {
+        let used = self.rows.iter().enumerate().filter(|(_, sum)| **sum > 0);
+        let counts = used.flat_map(|(row, _)| (row * ROW..).zip(&self.counts[row * ROW..][..ROW]));
+        counts.filter(|(_, count)| **count > 0).map(move |(at, count)| {
             let bucket = self.first + at;
             (lowest(power, bucket), highest(power, bucket), *count)
         })
@@ -106,7 +124,11 @@ impl Distribution {
             return;
         }
         if self.precision == other.precision {
-            self.add_buckets(other.first, other.counts.iter().copied());
+            self.add_to_buckets(other.first, other.first + other.counts.len() - 1, |counts| {
+                for (ours, more) in counts.iter_mut().zip(&other.counts) {
+                    *ours += more;
+                }
+            });
         } else {
             let power = self.precision.power();
             for (low, high, count) in other.buckets() {
@@ -126,10 +148,18 @@ impl Distribution {
         let Some(earlier) = earlier.filter(|earlier| earlier.count > 0) else { return };
         debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
         let Some(from) = earlier.first.checked_sub(self.first) else { return };
-        for (now, then) in window.counts.iter_mut().skip(from).zip(&earlier.counts) {
-            *now = now.saturating_sub(*then);
+        let now = window.counts[from.min(self.counts.len())..]
+            .chunks_exact_mut(ROW)
+            .zip(&mut window.rows[(from / ROW).min(self.rows.len())..]);
+        for ((now, sum), (then, then_sum)) in now.zip(earlier.counts.chunks_exact(ROW).zip(&earlier.rows)) {
+            if sum == then_sum {
+                now.fill(0);
+            } else {
+                now.iter_mut().zip(then).for_each(|(now, then)| *now = now.saturating_sub(*then));
+            }
+            *sum = now.iter().sum();
         }
-        window.count = window.counts.iter().sum();
+        window.count = window.rows.iter().sum();
         window.sum = window.sum.saturating_sub(earlier.sum);
         window.narrow();
     }
@@ -141,40 +171,56 @@ impl Distribution {
 
     /// The same, at another precision.
     pub(crate) fn reset(&mut self, precision: Precision) {
-        let mut counts = std::mem::take(&mut self.counts);
-        counts.clear();
-        *self = Distribution { counts, ..Distribution::new(precision) };
+        let [counts, rows] = self.take_memory();
+        *self = Distribution { counts, rows, ..Distribution::new(precision) };
     }
 
-    /// Makes room for the buckets from `low` to `high`.
+    /// Its vectors, empty.
+    fn take_memory(&mut self) -> [Vec<u64>; 2] {
+        [&mut self.counts, &mut self.rows].map(|memory| {
+            memory.clear();
+            std::mem::take(memory)
+        })
+    }
+
+    /// Makes room for the rows of the buckets from `low` to `high`.
     pub(crate) fn cover(&mut self, low: usize, high: usize) {
+        let low = low / ROW * ROW;
         if self.counts.is_empty() {
             self.first = low;
         } else if low < self.first {
             let missing = self.first - low;
             self.counts.splice(..0, std::iter::repeat_n(0, missing));
+            self.rows.splice(..0, std::iter::repeat_n(0, missing / ROW));
             self.first = low;
         }
-        let len = high + 1 - self.first;
-        if len > self.counts.len() {
-            self.counts.resize(len, 0);
+        let rows = (high - self.first) / ROW + 1;
+        if rows > self.rows.len() {
+            self.counts.resize(rows * ROW, 0);
+            self.rows.resize(rows, 0);
         }
     }
 
     pub(crate) fn add_bucket(&mut self, bucket: usize, count: u64) {
         self.cover(bucket, bucket);
-        self.counts[bucket - self.first] += count;
+        let at = bucket - self.first;
+        self.counts[at] += count;
+        self.rows[at / ROW] += count;
         self.count += count;
     }
 
-    /// Adds one count to each of the buckets from `low` on.
-    pub(crate) fn add_buckets(&mut self, low: usize, counts: impl ExactSizeIterator<Item = u64>) {
-        self.cover(low, low + counts.len() - 1);
-        let from = low - self.first;
-        for (ours, more) in self.counts[from..].iter_mut().zip(counts) {
-            *ours += more;
-            self.count += more;
+    /// Lets `add` add to the buckets from `low` to `high`.
+    pub(crate) fn add_to_buckets(&mut self, low: usize, high: usize, add: impl FnOnce(&mut [u64])) {
+        self.cover(low, high);
+        let [from, to] = [low, high].map(|bucket| bucket - self.first);
+        add(&mut self.counts[from..=to]);
+        let rows = from / ROW..=to / ROW;
+        for (sum, row) in
+            self.rows[rows.clone()].iter_mut().zip(self.counts.chunks_exact(ROW).skip(*rows.start()))
+        {
+            *sum = row.iter().sum();
         }
+        self.count = self.rows.iter().sum();
     }
 
     pub(crate) fn add_sum(&mut self, sum: u64) {
@@ -194,8 +240,11 @@ impl Distribution {
     /// Draws the extremes in to the buckets that are still in use.
     fn narrow(&mut self) {
         let used = |count: &u64| *count > 0;
-        let (Some(low), Some(high)) = (self.counts.iter().position(used), self.counts.iter().rposition(used))
-        else {
+        let first_row = self.rows.iter().position(used).map(|row| row * ROW);
+        let low = first_row.and_then(|from| Some(from + self.counts[from..].iter().position(used)?));
+        let after_last_row = self.rows.iter().rposition(used).map(|row| (row + 1) * ROW);
+        let high = after_last_row.and_then(|to| self.counts[..to].iter().rposition(used));
+        let (Some(low), Some(high)) = (low, high) else {
             (self.min, self.max) = (u64::MAX, 0);
             return;
         };
@@ -206,14 +255,15 @@ impl Distribution {
 
 impl Clone for Distribution {
     fn clone(&self) -> Self {
-        Distribution { counts: self.counts.clone(), ..*self }
+        Distribution { counts: self.counts.clone(), rows: self.rows.clone(), ..*self }
     }
 
     /// Reuses the memory of `self`.
     fn clone_from(&mut self, source: &Self) {
-        let mut counts = std::mem::take(&mut self.counts);
-        counts.clone_from(&source.counts);
-        *self = Distribution { counts, ..*source };
+        let [mut counts, mut rows] = self.take_memory();
+        counts.extend_from_slice(&source.counts);
+        rows.extend_from_slice(&source.rows);
+        *self = Distribution { counts, rows, ..*source };
     }
 }
 
@@ -232,6 +282,17 @@ impl Default for Distribution {
     fn default() -> Self {
         Distribution::new(Precision::default())
     }
+}
+
+/// Where the sum of `counts` reaches `rank`, from which those before are subtracted.
+fn first_to_reach(rank: &mut u64, counts: &[u64]) -> Option<usize> {
+    counts.iter().position(|count| {
+        let is_there = *rank <= *count;
+        if !is_there {
+            *rank -= count;
+        }
+        is_there
+    })
 }
 
 /// Which of `count` values, counted from 1 in ascending order, is the `q`-quantile.

@@ -103,6 +103,11 @@ impl Cell {
         self.bucket_within(value).is_some_and(|bucket| bucket.load(Relaxed) == u32::MAX)
     }
 
+    /// The number of the bucket of `value`.
+    pub(crate) fn bucket_of(&self, value: u64) -> usize {
+        self.scale.bucket_of(value).min(self.buckets.len() - 1)
+    }
+
     /// The bucket of `value`, or the last one; none if the cell is closed.
     fn bucket_within(&self, value: u64) -> Option<&AtomicU32> {
         self.buckets.get(self.scale.bucket_of(value)).or(self.buckets.last())

@@ -193,7 +193,18 @@ impl Unit {
 
 /// How finely a histogram tells values apart, in significant decimal digits.
 ///
-/// A record costs what its buckets cost the cache, so [`Precision::Two`] is the default.
+/// A record costs what its buckets cost the cache, so [`Precision::Two`] is the default. What a histogram takes of memory
+/// in each shard that records to it, in bytes:
+///
+/// | | allocated | written to by latencies from 100 µs to 1 s |
+/// |---|--:|--:|
+/// | [`One`](Precision::One) | 2 752 | 856 |
+/// | [`Two`](Precision::Two) | 19 584 | 6 832 |
+/// | [`Three`](Precision::Three) | 143 488 | 54 632 |
+///
+/// What is not written to is not mapped, and takes none, in pages of 4 KB. As much again where the histogram stood still in
+/// one shard while it moved in another; and, once for all shards, twice the right column for the total and for each state
+/// of it that a snapshot in somebody's hands shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Precision {
     /// At most 6.25 % error.

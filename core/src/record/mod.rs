@@ -10,3 +10,4 @@ pub(crate) mod sample;
 mod sampler;
 pub(crate) mod shard;
 pub(crate) mod snapshot;
+mod total;

@@ -1,19 +1,26 @@
 //! The one reader: adds what all shards counted to the totals, and hands out snapshots of them.
 //!
-//! A tick costs what moved, not what exists. A histogram whose count stands still is not looked into; one that
-//! moved is read from its smallest to its largest bucket, and the differences are added to the total. A snapshot
-//! shares, by reference, the distributions that did not move since the one before.
+//! A tick costs what moved, not what exists. A cell whose count stands still is not looked into, and a snapshot shares,
+//! by reference, the distributions that did not move since the one before. One that moved is made anew:
+//!
+//! ```text
+//! total = base + what each moving cell says now          from its smallest to its largest bucket
+//! ```
+//!
+//! A cell that moves from tick to tick is read and not remembered: a copy of what was seen, to subtract it from what is
+//! there, would be three times the memory to pass over. One that stood still while others of its series moved is added to
+//! the base and remembered, and costs nothing from then on; when it moves again, what is remembered is subtracted. A
+//! finished one is added to the base and forgotten.
 
 use std::sync::Arc;
 
 use super::{
-    buckets::{HIGHEST, bucket_of},
     distribution::Distribution,
-    histogram::Cell,
     metric::Precision,
     page::{Mailbox, Page},
     shard::{GaugeCell, NUMBERS, Room},
     snapshot::Snapshot,
+    total::Total,
 };
 use crate::sync::atomic::{
     AtomicU64,
@@ -57,9 +64,9 @@ impl Sampler {
         let Sampler { readers, retired, totals, .. } = self;
         readers.retain_mut(|reader| {
             if reader.finished {
-                reader.collect();
-                reader.merge_histograms(totals);
+                reader.collect(totals);
                 reader.add_counters(retired);
+                reader.histograms.iter().for_each(|number| totals[*number].retire(&reader.room));
             }
             !reader.finished
         });
@@ -67,14 +74,14 @@ impl Sampler {
 
     /// Adds what one shard recorded to the totals, out of turn.
     pub(crate) fn read_lap(&mut self, room: &Arc<Room>) {
-        if let Some(reader) = self.readers.iter_mut().find(|reader| Arc::ptr_eq(&reader.room, room)) {
-            reader.collect();
-            reader.merge_histograms(&mut self.totals);
+        let Sampler { readers, totals, .. } = self;
+        if let Some(reader) = readers.iter_mut().find(|reader| Arc::ptr_eq(&reader.room, room)) {
+            reader.collect(totals);
+            reader.histograms.iter().for_each(|number| totals[*number].settle(room));
         }
     }
 
-    /// Adds what the living shards counted since the last time, and writes down what is true now. The caller fills
-    /// in the time and the names.
+    /// Adds up what all shards counted, and writes down what is true now. The caller fills in the time and the names.
     pub(crate) fn sample(&mut self, gauges: usize, describe: impl FnOnce(&mut Snapshot)) -> Arc<Snapshot> {
         let place = self.free_place();
         let Sampler { readers, retired, totals, pool } = self;
@@ -83,11 +90,11 @@ impl Sampler {
         blank.gauges.resize(gauges, f64::NAN);
         blank.counters.clone_from(retired);
         for reader in readers.iter_mut() {
-            reader.collect();
-            reader.merge_histograms(totals);
+            reader.collect(totals);
             reader.add_counters(&mut blank.counters);
             reader.add_gauges(&mut blank.gauges);
         }
+        totals.iter_mut().for_each(Total::refresh);
         show(totals, &mut blank.histograms);
         describe(blank);
         Arc::clone(&pool[place])
@@ -105,12 +112,12 @@ impl Sampler {
 /// Puts the totals on view; those that did not move are there already.
 fn show(totals: &[Total], shown: &mut Vec<Arc<Distribution>>) {
     for (shown, total) in shown.iter_mut().zip(totals) {
-        if !Arc::ptr_eq(shown, &total.current) {
-            *shown = Arc::clone(&total.current);
+        if !Arc::ptr_eq(shown, total.current()) {
+            *shown = Arc::clone(total.current());
         }
     }
     let known = shown.len();
-    shown.extend(totals[known..].iter().map(|total| Arc::clone(&total.current)));
+    shown.extend(totals[known..].iter().map(|total| Arc::clone(total.current())));
 }
 
 /// The sampler's side of one shard.
@@ -120,21 +127,25 @@ struct Reader {
     finished: bool,
     counters: Vec<(usize, Arc<Page<AtomicU64, NUMBERS>>)>,
     gauges: Vec<(usize, Arc<Page<GaugeCell, NUMBERS>>)>,
-    /// Each with the number of its histogram, and how far it was read.
-    cells: Vec<(usize, Arc<Cell>, Mark)>,
+    /// The numbers of the histograms that it records to.
+    histograms: Vec<usize>,
 }
 
 impl Reader {
     fn new(room: Arc<Room>) -> Self {
-        Reader { room, finished: false, counters: Vec::new(), gauges: Vec::new(), cells: Vec::new() }
+        Reader { room, finished: false, counters: Vec::new(), gauges: Vec::new(), histograms: Vec::new() }
     }
 
-    /// Takes the pages that the shard made since the last time.
-    fn collect(&mut self) {
+    /// Takes what the shard made since the last time. A cell of a series that came after the totals has to wait.
+    fn collect(&mut self, totals: &mut [Total]) {
         take(&self.room.counters, &mut self.counters);
         take(&self.room.gauges, &mut self.gauges);
-        let mut arrived = self.room.cells.lock();
-        self.cells.extend(arrived.drain(..).map(|(number, cell)| (number, cell, Mark::default())));
+        self.room.cells.lock().retain(|(number, cell)| {
+            let Some(total) = totals.get_mut(*number) else { return true };
+            total.admit(&self.room, cell);
+            self.histograms.push(*number);
+            false
+        });
     }
 
     fn add_counters(&self, counts: &mut [u64]) {
@@ -156,81 +167,8 @@ impl Reader {
             }
         }
     }
-
-    fn merge_histograms(&mut self, totals: &mut [Total]) {
-        for (number, cell, mark) in &mut self.cells {
-            if let Some(total) = totals.get_mut(*number) {
-                mark.advance(cell, total);
-            }
-        }
-    }
 }
 
 fn take<T, const N: usize>(mailbox: &Mailbox<T, N>, pages: &mut Vec<(usize, Arc<Page<T, N>>)>) {
     pages.append(&mut mailbox.lock());
-}
-
-/// How far a cell was read.
-#[derive(Debug, Default)]
-struct Mark {
-    count: u64,
-    sum: u64,
-    counts: Box<[u32]>,
-}
-
-impl Mark {
-    /// Adds to `total` what the cell counted since the last time.
-    fn advance(&mut self, cell: &Cell, total: &mut Total) {
-        let count = cell.count();
-        if count == self.count {
-            return;
-        }
-        self.count = count;
-        let total = total.writable();
-        let (min, max) = cell.extremes();
-        total.stretch(min, max);
-        let sum = cell.sum();
-        total.add_sum(sum.wrapping_sub(self.sum));
-        self.sum = sum;
-        let counts = cell.buckets();
-        if self.counts.is_empty() {
-            self.counts = vec![0; counts.len()].into();
-        }
-        let power = total.precision().power();
-        let [low, high] = [min, max].map(|value| bucket_of(power, value.min(HIGHEST)));
-        let moved = counts[low..=high].iter().zip(&mut self.counts[low..=high]).map(|(now, seen)| {
-            let now = now.load(Relaxed);
-            u64::from(now.wrapping_sub(std::mem::replace(seen, now)))
-        });
-        total.add_buckets(low, moved);
-    }
-}
-
-/// One histogram, added up over all shards and all time.
-#[derive(Debug)]
-struct Total {
-    current: Arc<Distribution>,
-    /// Earlier states, on view in snapshots; one that is not any more is written over.
-    shown: Vec<Arc<Distribution>>,
-}
-
-impl Total {
-    fn new(precision: Precision) -> Self {
-        Total { current: Arc::new(Distribution::new(precision)), shown: Vec::new() }
-    }
-
-    /// The total to add to: a copy, if a snapshot shows the current one.
-    fn writable(&mut self) -> &mut Distribution {
-        if Arc::get_mut(&mut self.current).is_none() {
-            let free = self.shown.iter_mut().position(|state| Arc::get_mut(state).is_some());
-            let place = free.unwrap_or_else(|| {
-                self.shown.push(Arc::default());
-                self.shown.len() - 1
-            });
-            let next = &mut self.shown[place];
-            Arc::get_mut(next).expect("nobody shows a free state").clone_from(&self.current);
-            std::mem::swap(next, &mut self.current);
-        }
-        Arc::get_mut(&mut self.current).expect("a fresh copy is not on view")
-    }
 }

@@ -7,6 +7,8 @@
 //! A [`View`] shows everything as it is, or what a table of [`Rule`]s says: a *vocabulary*, by which a dashboard
 //! made for another system finds the names it knows. Nothing here reads a clock or opens a socket.
 
+mod everything;
+mod exponential;
 mod point;
 mod rule;
 mod sample;
@@ -22,10 +24,8 @@ pub use rule::{Rule, Select, Show, Span};
 pub use sample::{Field, FieldValue, SampleRule};
 pub use shape::Shape;
 
-use crate::{
-    Distribution, Label, LabelValue, Metric, Unit,
-    record::snapshot::{Reading, Snapshot, Window},
-};
+use crate::{Label, LabelValue, Metric, Unit, record::snapshot::Snapshot};
+use everything::Everything;
 use table::Table;
 
 /// What one backend is shown. It refills one frame a tick, and allocates only when a series appears.
@@ -47,11 +47,12 @@ pub struct View {
     resource: Vec<Label>,
     shape: Shape,
     table: Option<Table>,
+    /// Without a table.
+    everything: Everything,
     /// Labels of the resource that every point has, and what they are called there.
     point_labels: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// The registry's resource that `frame.resource` was made from.
     resource_seen: Option<Arc<[Label]>>,
-    scratch: Distribution,
     frame: Frame,
 }
 
@@ -62,9 +63,9 @@ impl View {
             resource: Vec::new(),
             shape: Shape::Exponential,
             table: None,
+            everything: Everything::default(),
             point_labels: Vec::new(),
             resource_seen: None,
-            scratch: Distribution::default(),
             frame: Frame::default(),
         }
     }
@@ -114,6 +115,15 @@ impl View {
         self
     }
 
+    /// Shows what did not move since the earlier snapshot only every so many times, spread evenly over them; every time
+    /// unless set. For receivers that keep the last value of a series, where there are many series and most of them stand
+    /// still: what is not shown is neither encoded nor sent. It has no meaning for a table, whose points are few.
+    #[must_use]
+    pub fn idle_every(mut self, times: u32) -> Self {
+        self.everything.rest(times);
+        self
+    }
+
     /// What is true at `now`. Rates, quantiles and deltas are those of the window since `earlier`, an earlier
     /// snapshot of the same registry, or since its start.
     ///
@@ -128,7 +138,7 @@ impl View {
         };
         let known = self.frame.points.len();
         match &mut self.table {
-            None => self.show_everything(now, &window),
+            None => self.everything.show(now, earlier, self.shape, &mut self.frame),
             Some(table) => table.show(now, &window, self.shape, &mut self.frame),
         }
         self.label_from(known);
@@ -143,33 +153,6 @@ impl View {
             for point in &mut points[known..] {
                 let labelled = Metric::clone(&point.metric).label(shown.clone(), label.value.clone());
                 point.metric = Arc::new(labelled);
-            }
-        }
-    }
-
-    fn show_everything(&mut self, now: &Snapshot, window: &Window<'_>) {
-        let known = self.frame.points.len();
-        self.frame.points.extend(
-            now.series()[known..]
-                .iter()
-                .map(|series| Point { metric: Arc::clone(&series.metric), value: Value::Absent }),
-        );
-        let delta = self.frame.temporality == Temporality::Delta;
-        for (series, point) in now.series().iter().zip(&mut self.frame.points) {
-            let unit = &series.metric.unit;
-            match now.read(series) {
-                Reading::Counter(total) => {
-                    let count = if delta { window.counter(series) } else { total };
-                    point.value = Value::Counter(integer(count.into(), unit));
-                }
-                Reading::Gauge(value) => point.value = gauge(value),
-                Reading::Histogram(total) => {
-                    if delta || self.shape.shows_window() {
-                        window.histogram_into(series, &mut self.scratch);
-                    }
-                    let run = (!delta).then_some(total);
-                    self.shape.fill(run, &self.scratch, unit, &mut point.value);
-                }
             }
         }
     }

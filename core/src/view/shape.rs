@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    integer,
-    point::{Explicit, Exponential, ExponentialBuckets, Number, Recorded, Value},
+    exponential, integer,
+    point::{Explicit, Number, Recorded, Value},
 };
-use crate::{Distribution, Unit};
+use crate::{Distribution, Precision, Unit};
 
 /// How histograms are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,8 +46,11 @@ impl Shape {
     ) {
         match self {
             Shape::Explicit => fill_explicit(run.unwrap_or(window), unit, &default_bounds(unit), value),
-            Shape::Exponential => fill_exponential(run.unwrap_or(window), unit, value),
-            Shape::Recorded => fill_recorded(run, window, unit, value),
+            Shape::Exponential => exponential::fill(run.unwrap_or(window), unit, value),
+            Shape::Recorded => {
+                let shown = fill_recorded(value, unit, |shown| shown.clone_from(window));
+                copy_run(run, window.precision(), shown);
+            }
         }
     }
 }
@@ -83,74 +86,28 @@ pub(super) fn counts_into(distribution: &Distribution, decimals: u8, bounds: &[f
     }
 }
 
-fn fill_recorded(run: Option<&Distribution>, window: &Distribution, unit: &Unit, value: &mut Value) {
-    let mut shown = match std::mem::replace(value, Value::Absent) {
-        Value::Recorded(old) => old,
-        _ => {
-            Box::new(Recorded { decimals: 0, run: Distribution::default(), window: Distribution::default() })
-        }
-    };
+/// Shows a window as it was recorded, filled in place. What is said of the run stays.
+pub(super) fn fill_recorded<'a>(
+    value: &'a mut Value,
+    unit: &Unit,
+    fill: impl FnOnce(&mut Distribution),
+) -> &'a mut Recorded {
+    if !matches!(value, Value::Recorded(_)) {
+        let (run, window) = (Distribution::default(), Distribution::default());
+        *value = Recorded { decimals: 0, run, window }.into();
+    }
+    let Value::Recorded(shown) = value else { unreachable!("it was made so") };
     shown.decimals = unit.decimals();
-    shown.window.clone_from(window);
+    fill(&mut shown.window);
+    shown
+}
+
+/// Shows the `run` beside the window; an empty one where there is none.
+pub(super) fn copy_run(run: Option<&Distribution>, precision: Precision, shown: &mut Recorded) {
     match run {
         Some(run) => shown.run.clone_from(run),
-        None => shown.run.reset(window.precision()),
+        None => shown.run.reset(precision),
     }
-    *value = Value::Recorded(shown);
-}
-
-fn fill_exponential(distribution: &Distribution, unit: &Unit, value: &mut Value) {
-    let (scale, offset) = fit(distribution, unit);
-    let (sum, min, max) = summary(distribution, unit);
-    let mut shown = match std::mem::replace(value, Value::Absent) {
-        Value::ExponentialHistogram(old) => old,
-        _ => Box::new(Exponential {
-            scale,
-            zero_count: 0,
-            positive: ExponentialBuckets::default(),
-            negative: ExponentialBuckets::default(),
-            sum,
-            min,
-            max,
-        }),
-    };
-    (shown.scale, shown.zero_count, shown.positive.offset) = (scale, 0, offset);
-    (shown.sum, shown.min, shown.max) = (sum, min, max);
-    let counts = &mut shown.positive.counts;
-    counts.clear();
-    for (middle, count) in middles(distribution, unit.decimals()) {
-        if middle > 0.0 {
-            let at = usize::try_from(index(middle, scale) - offset).unwrap_or(0);
-            if counts.len() <= at {
-                counts.resize(at + 1, 0);
-            }
-            counts[at] += count;
-        } else {
-            shown.zero_count += count;
-        }
-    }
-    *value = Value::ExponentialHistogram(shown);
-}
-
-/// The finest scale at which the positive buckets are few enough, and the index of the first of them.
-fn fit(distribution: &Distribution, unit: &Unit) -> (i32, i32) {
-    let finest = i32::try_from(distribution.precision().power()).unwrap_or(0);
-    let mut positive =
-        middles(distribution, unit.decimals()).map(|(middle, _)| middle).filter(|middle| *middle > 0.0);
-    let Some(lowest) = positive.next() else { return (finest, 0) };
-    let highest = positive.last().unwrap_or(lowest);
-    let fits = |scale: &i32| {
-        let buckets = i64::from(index(highest, *scale)) - i64::from(index(lowest, *scale)) + 1;
-        usize::try_from(buckets).is_ok_and(|buckets| buckets <= Shape::MAX_BUCKETS)
-    };
-    let scale = (0..=finest).rev().find(fits).unwrap_or(0);
-    (scale, index(lowest, scale))
-}
-
-/// The bucket `i` with `value` in `(base^i, base^(i + 1)]` where `base = 2^(2^-scale)`, for a value above zero.
-#[allow(clippy::cast_possible_truncation, reason = "an f64 has 2^11 octaves, and a scale is at most 10")]
-fn index(value: f64, scale: i32) -> i32 {
-    (value.log2() * f64::exp2(scale.into())).ceil() as i32 - 1
 }
 
 /// The middle of each bucket in use, in ascending order and in a unit that is `decimals` digits coarser, and its count.
@@ -161,7 +118,7 @@ fn middles(distribution: &Distribution, decimals: u8) -> impl Iterator<Item = (f
 }
 
 /// The sum and the extremes.
-fn summary(distribution: &Distribution, unit: &Unit) -> (Number, Option<Number>, Option<Number>) {
+pub(super) fn summary(distribution: &Distribution, unit: &Unit) -> (Number, Option<Number>, Option<Number>) {
     let shown = |value: u64| integer(value.into(), unit);
     let sum = Number::Decimal { digits: distribution.sum(), decimals: unit.decimals() };
     (sum, distribution.min().map(shown), distribution.max().map(shown))
@@ -189,7 +146,7 @@ fn default_bounds(unit: &Unit) -> Arc<[f64]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Precision;
+    use crate::view::Exponential;
     use proptest::prelude::*;
 
     fn of(values: &[u64]) -> Distribution {
@@ -226,12 +183,6 @@ mod tests {
             *default_bounds(&Unit::Bytes),
             [64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 16777216.0]
         );
-    }
-
-    #[test]
-    fn the_upper_end_of_an_exponential_bucket_belongs_to_it() {
-        assert_eq!([1.0, 1.1, 2.0, 2.1, 4.0].map(|value| index(value, 0)), [-1, 0, 0, 1, 1]);
-        assert_eq!([1.0, 2.0, 4.0].map(|value| index(value, 3)), [-1, 7, 15]);
     }
 
     #[test]

@@ -6,9 +6,10 @@
 mod behaviour;
 mod exchange;
 mod server;
+mod trace;
 
 use std::{
-    io,
+    io::{self, Write},
     net::{SocketAddr, TcpListener},
     sync::{
         Arc,
@@ -20,7 +21,8 @@ use std::{
 use mio::Waker;
 
 pub use self::behaviour::{Behaviour, Delay, Stall};
-use self::server::Server;
+use self::{server::Server, trace::Trace};
+use crate::socket::spare_loopback;
 
 /// A running server. Dropping it stops it.
 ///
@@ -54,11 +56,35 @@ impl Target {
     /// # Errors
     /// Those of the socket: the address is in use, or not one of this machine.
     pub fn bind(addr: SocketAddr, behaviour: Behaviour) -> io::Result<Self> {
+        Target::start(addr, behaviour, None)
+    }
+
+    /// The same, and writes to `trace` when each request that it counts had come: one integer a line, in nanoseconds
+    /// of the monotonic clock since the server began, read when the bytes were.
+    ///
+    /// A traced server does not sleep, and has a processor for itself if there is one: what it takes to wake up would be
+    /// in every line. Requests that were delayed may stand behind later ones. Lines wait in memory, some thousands of them, until
+    /// there is a block to write, and are complete when the server has [stopped](Target::stop).
+    ///
+    /// # Errors
+    /// As for [`Target::bind`]. A trace that cannot be written ends; the server goes on, and tells by [`Target::stop`].
+    pub fn bind_traced(
+        addr: SocketAddr,
+        behaviour: Behaviour,
+        trace: impl Write + Send + 'static,
+    ) -> io::Result<Self> {
+        Target::start(addr, behaviour, Some(Trace::new(trace)))
+    }
+
+    fn start(addr: SocketAddr, behaviour: Behaviour, trace: Option<Trace>) -> io::Result<Self> {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         let local_addr = listener.local_addr()?;
+        // Those that it accepts inherit it.
+        spare_loopback(&listener, local_addr);
         let shared = Arc::new(Shared::default());
-        let server = Server::new(mio::net::TcpListener::from_std(listener), behaviour, Arc::clone(&shared))?;
+        let listener = mio::net::TcpListener::from_std(listener);
+        let server = Server::new(listener, behaviour, trace, Arc::clone(&shared))?;
         let waker = server.waker();
         let thread = thread::Builder::new().name("target".to_owned()).spawn(move || server.run())?;
         Ok(Target { local_addr, shared, waker, thread: Some(thread) })
@@ -85,7 +111,7 @@ impl Target {
     /// Closes all connections and ends the thread.
     ///
     /// # Errors
-    /// What the server failed with before.
+    /// What the server failed with before, or its trace.
     pub fn stop(mut self) -> io::Result<()> {
         self.ask_to_stop()?;
         self.wait()

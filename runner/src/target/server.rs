@@ -14,10 +14,12 @@ use mio::{
     event::Event,
     net::{TcpListener, TcpStream},
 };
+use rustix::thread::sched_yield;
 
 use super::{
     Behaviour, Shared,
     exchange::{Answers, Request, Requests, push_bad_request},
+    trace::Trace,
 };
 use crate::{
     clock::{Alarm, now_ns},
@@ -43,6 +45,7 @@ pub(super) struct Server {
     listener: TcpListener,
     start_ns: u64,
     behaviour: Behaviour,
+    trace: Option<Trace>,
     answers: Answers,
     shared: Arc<Shared>,
     requests: u64,
@@ -61,6 +64,8 @@ struct Conn {
     /// Tells this connection from the one that had its place before.
     serial: u64,
     requests: Requests,
+    /// When the last bytes were read, where arrivals are traced.
+    read_ns: u64,
     /// The request whose answer is delayed.
     waiting: Option<Request>,
     output: Vec<u8>,
@@ -81,6 +86,7 @@ impl Server {
     pub(super) fn new(
         mut listener: TcpListener,
         behaviour: Behaviour,
+        trace: Option<Trace>,
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -92,6 +98,7 @@ impl Server {
             listener,
             start_ns: now_ns(),
             behaviour,
+            trace,
             answers: Answers::new(),
             shared,
             requests: 0,
@@ -113,7 +120,7 @@ impl Server {
         let mut events = Events::with_capacity(1024);
         while !self.shared.stopping.load(Ordering::Acquire) {
             self.set_alarm()?;
-            match self.poll.poll(&mut events, None) {
+            match self.poll.poll(&mut events, self.patience()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
@@ -127,7 +134,15 @@ impl Server {
             }
             self.serve_due();
         }
-        Ok(())
+        self.trace.map_or(Ok(()), Trace::end)
+    }
+
+    /// How long a poll may wait. That of a traced server does not, for what it takes to wake up would be in every line;
+    /// it yields to whoever wants the processor.
+    fn patience(&self) -> Option<Duration> {
+        self.trace.as_ref()?;
+        sched_yield();
+        Some(Duration::ZERO)
     }
 
     fn set_alarm(&mut self) -> io::Result<()> {
@@ -228,7 +243,12 @@ impl Server {
                 Ok(None) if !conn.is_readable => return Ok(Fate::Stays),
                 Ok(None) => match conn.fill(&mut self.buffer)? {
                     Fate::Ends => return Ok(Fate::Ends),
-                    Fate::Stays => self.take_all(at),
+                    Fate::Stays => {
+                        if self.trace.is_some() {
+                            conn.read_ns = now_ns();
+                        }
+                        self.take_all(at);
+                    }
                 },
                 Err(_) => {
                     push_bad_request(&mut conn.output);
@@ -251,6 +271,9 @@ impl Server {
     }
 
     fn take(&mut self, at: usize, request: Request) {
+        if let (Some(trace), Some(conn), true) = (&mut self.trace, &self.conns[at], request.is_counted()) {
+            trace.push(conn.read_ns - self.start_ns);
+        }
         let delay_ns = self.behaviour.delay.sample_ns(&mut self.rng);
         match self.conns[at].as_mut() {
             Some(conn) if delay_ns > 0 && request.is_counted() => {
@@ -280,6 +303,7 @@ impl Conn {
             stream,
             serial,
             requests: Requests::default(),
+            read_ns: 0,
             waiting: None,
             output: Vec::new(),
             written: 0,

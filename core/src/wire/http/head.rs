@@ -111,6 +111,11 @@ impl<'b> Fields<'b> {
         Self(head)
     }
 
+    /// The head that it was made of.
+    pub(super) fn bytes(&self) -> &'b [u8] {
+        self.0
+    }
+
     /// The value of the first field of that name, without blanks around it.
     pub(super) fn value(&self, name: &str) -> Option<&'b [u8]> {
         self.values(name).next()

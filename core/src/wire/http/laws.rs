@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use super::{Event, HttpError, RequestDecoder, ResponseDecoder};
+use super::{Event, HttpError, KnownHead, RequestDecoder, ResponseDecoder};
 
 /// One message as it was meant, and as it is written.
 #[derive(Debug, Clone)]
@@ -172,6 +172,31 @@ fn check_one_way<D: Decode>(input: &[u8], cuts: &[Index]) {
     }
 }
 
+/// Feeds `pieces` to a decoder that knows heads and to one that does not: at each step they say the same. The n-th
+/// message answers a HEAD where `to_head` says so.
+fn check_known(pieces: &[&[u8]], to_head: &[bool]) {
+    let decoder = |message: usize| ResponseDecoder::new(to_head[message % to_head.len()]);
+    let (mut known, mut pending, mut message) = (KnownHead::default(), Vec::new(), 0);
+    let (mut plain, mut fast) = (decoder(0), decoder(0));
+    for piece in pieces {
+        pending.extend_from_slice(piece);
+        loop {
+            let decoded = plain.decode(&pending);
+            assert_eq!(fast.decode_known(&mut known, &pending), decoded);
+            let Ok((consumed, event)) = decoded else { return };
+            let (needs_more, is_over) = (event == Event::NeedMore, event == Event::End);
+            pending.drain(..consumed);
+            if is_over {
+                message += 1;
+                (plain, fast) = (decoder(message), decoder(message));
+            }
+            if needs_more {
+                break;
+            }
+        }
+    }
+}
+
 /// A message with some of its bytes overwritten: closer to the edges than noise is.
 fn damage(mut wire: Vec<u8>, marks: &[(Index, u8)]) -> Vec<u8> {
     for (at, byte) in marks {
@@ -194,6 +219,18 @@ proptest! {
         messages in vec(request(), 1..4), cuts in vec(any::<Index>(), 0..8),
     ) {
         check_every_cut::<RequestDecoder>(&messages, &cuts);
+    }
+
+    #[test]
+    fn a_known_head_is_what_the_parser_makes_of_it_however_the_input_is_cut(
+        pool in vec(response(), 1..3), order in vec(any::<Index>(), 1..12), to_head in vec(any::<bool>(), 1..4),
+        marks in vec((any::<Index>(), any::<u8>()), 0..3), cuts in vec(any::<Index>(), 0..8),
+    ) {
+        let wire: Vec<u8> = order.iter().flat_map(|at| at.get(&pool).wire.clone()).collect();
+        for wire in [damage(wire.clone(), &marks), wire] {
+            check_known(&cut(&wire, &cuts), &[false]);
+            check_known(&cut(&wire, &cuts), &to_head);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod chunk;
 mod error;
 mod head;
 mod header;
+mod known;
 #[cfg(test)]
 mod laws;
 mod request;
@@ -28,6 +29,7 @@ pub use self::{
     error::HttpError,
     head::{push_request_head, push_response_head},
     header::{Header, HeaderError, is_token},
+    known::KnownHead,
     request::{RequestDecoder, RequestHead},
     response::{ResponseDecoder, ResponseHead},
     url::{Scheme, Url, UrlError},

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::{ParserConfig, Status};
 
 use super::{
-    Event, HttpError, MAX_HEAD_BYTES, MAX_HEADERS,
+    Event, HttpError, KnownHead, MAX_HEAD_BYTES, MAX_HEADERS,
     body::{Body, Framing},
     chunk::Chunked,
     head::{Fields, HeadSearch},
@@ -44,7 +44,7 @@ pub struct ResponseHead<'b> {
     pub status: u16,
     /// Whether the connection can carry another exchange once this response has ended.
     pub keep_alive: bool,
-    fields: Fields<'b>,
+    pub(super) fields: Fields<'b>,
 }
 
 impl<'b> ResponseHead<'b> {
@@ -74,12 +74,56 @@ impl ResponseDecoder {
         }
     }
 
+    /// The same as [`decode`](Self::decode), and faster for a peer that repeats itself: a head with the very bytes of
+    /// the `known` one is not parsed again, and any other is the known one from then on.
+    ///
+    /// ```
+    /// use barewire::wire::http::{KnownHead, ResponseDecoder};
+    ///
+    /// let input = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    /// let mut known = KnownHead::default();
+    /// let first = ResponseDecoder::new(false).decode_known(&mut known, input)?;
+    /// assert_eq!(ResponseDecoder::new(false).decode_known(&mut known, input)?, first);
+    /// # Ok::<(), barewire::wire::http::HttpError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`decode`](Self::decode).
+    #[inline]
+    pub fn decode_known<'b>(
+        &mut self,
+        known: &mut KnownHead,
+        input: &'b [u8],
+    ) -> Result<(usize, Event<'b, ResponseHead<'b>>), HttpError> {
+        if let Some(body) = &mut self.body {
+            return body.decode(input);
+        }
+        if let Some((len, (head, body))) = known.find(self.to_head, input) {
+            self.body = Some(body);
+            return Ok((len, Event::Head(head)));
+        }
+        self.decode_and_learn(known, input)
+    }
+
     /// Whether the response is complete now that the peer has closed.
     ///
     /// # Errors
     /// [`HttpError::Truncated`] when it is not.
     pub fn finish(&self) -> Result<(), HttpError> {
         self.body.as_ref().ok_or(HttpError::Truncated)?.finish()
+    }
+
+    #[inline(never)]
+    fn decode_and_learn<'b>(
+        &mut self,
+        known: &mut KnownHead,
+        input: &'b [u8],
+    ) -> Result<(usize, Event<'b, ResponseHead<'b>>), HttpError> {
+        let decoded = self.decode_head(input)?;
+        if let ((_, Event::Head(head)), Some(body)) = (&decoded, self.body) {
+            known.learn(self.to_head, head, body);
+        }
+        Ok(decoded)
     }
 
     fn decode_head<'b>(
@@ -113,7 +157,8 @@ impl ResponseDecoder {
     }
 }
 
-type Parsed<'b> = Option<(usize, (ResponseHead<'b>, Body))>;
+/// How long the head is, and what it says; nothing when it is not all there.
+pub(super) type Parsed<'b> = Option<(usize, (ResponseHead<'b>, Body))>;
 
 /// One pass over the input; the slots of the header fields are not even cleared.
 fn parse_head(input: &[u8], to_head: bool) -> Result<Parsed<'_>, HttpError> {

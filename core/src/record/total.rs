@@ -1,0 +1,243 @@
+//! One histogram, added up over all shards and all time; how, is said in `sampler`.
+
+use std::{mem, ops::RangeInclusive, sync::Arc};
+
+use super::{distribution::Distribution, histogram::Cell, metric::Precision, shard::Room};
+use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// A histogram's total, and what it is made of.
+#[derive(Debug)]
+pub(crate) struct Total {
+    current: Arc<Distribution>,
+    /// The sum and the extremes of everything, and the buckets of what is settled.
+    base: Distribution,
+    parts: Vec<Part>,
+    /// Whether the base has something that `current` has not.
+    is_stale: bool,
+    /// Earlier states, on view in snapshots; one that is not any more is written over.
+    shown: Vec<Arc<Distribution>>,
+}
+
+impl Total {
+    pub(crate) fn new(precision: Precision) -> Self {
+        Total {
+            current: Arc::new(Distribution::new(precision)),
+            base: Distribution::new(precision),
+            parts: Vec::new(),
+            is_stale: false,
+            shown: Vec::new(),
+        }
+    }
+
+    /// What was true at the last [`Total::refresh`].
+    pub(crate) fn current(&self) -> &Arc<Distribution> {
+        &self.current
+    }
+
+    /// Adds the cell of a shard.
+    pub(crate) fn admit(&mut self, shard: &Arc<Room>, cell: &Arc<Cell>) {
+        self.parts.push(Part::new(shard, cell));
+    }
+
+    /// Looks at every part, and adds them up if one has moved.
+    pub(crate) fn refresh(&mut self) {
+        let mut has_moved = mem::take(&mut self.is_stale);
+        for part in &mut self.parts {
+            has_moved |= part.look(&mut self.base);
+        }
+        if has_moved {
+            for part in self.parts.iter_mut().filter(|part| part.stand == Stand::Still) {
+                part.settle(&mut self.base);
+            }
+            self.add_up();
+        }
+    }
+
+    /// Adds the part of one shard to the base, so that differences from now on are small again.
+    pub(crate) fn settle(&mut self, shard: &Arc<Room>) {
+        for part in self.parts.iter_mut().filter(|part| part.is_of(shard)) {
+            self.is_stale |= part.look(&mut self.base);
+            part.settle(&mut self.base);
+        }
+    }
+
+    /// Adds the part of a finished shard to the base, and forgets it.
+    pub(crate) fn retire(&mut self, shard: &Arc<Room>) {
+        let Total { base, parts, is_stale, .. } = self;
+        parts.retain_mut(|part| {
+            let is_over = part.is_of(shard);
+            if is_over {
+                *is_stale |= part.look(base);
+                let (low, high) = part.range.clone().into_inner();
+                if part.stand != Stand::Settled {
+                    base.add_to_buckets(low, high, |counts| part.add_to(counts));
+                }
+            }
+            !is_over
+        });
+    }
+
+    fn add_up(&mut self) {
+        let Total { current, base, parts, shown, .. } = self;
+        let moving = || parts.iter().filter(|part| part.stand == Stand::Moving);
+        let low = moving().map(|part| *part.range.start()).min();
+        let high = moving().map(|part| *part.range.end()).max();
+        let next = free(shown);
+        let sum = Arc::get_mut(next).expect("nobody shows a free state");
+        sum.clone_from(base);
+        if let (Some(low), Some(high)) = (low, high) {
+            sum.add_to_buckets(low, high, |counts| {
+                moving().for_each(|part| part.add_to(&mut counts[part.range.start() - low..]));
+            });
+        }
+        mem::swap(next, current);
+    }
+}
+
+/// A state that is on view nowhere.
+fn free(shown: &mut Vec<Arc<Distribution>>) -> &mut Arc<Distribution> {
+    let free = shown.iter_mut().position(|state| Arc::get_mut(state).is_some());
+    let place = free.unwrap_or_else(|| {
+        shown.push(Arc::default());
+        shown.len() - 1
+    });
+    &mut shown[place]
+}
+
+/// The cell of one shard.
+#[derive(Debug)]
+struct Part {
+    cell: Arc<Cell>,
+    /// At the last look.
+    count: u64,
+    sum: u64,
+    /// The buckets from its smallest to its largest value, at the last look.
+    range: RangeInclusive<usize>,
+    stand: Stand,
+    /// What of each bucket the base has; empty as long as that is nothing.
+    settled: Box<[u32]>,
+    shard: Arc<Room>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// It moved before the last look.
+    Moving,
+    /// It did not, and the base has it not.
+    Still,
+    /// It did not, and the base has it.
+    Settled,
+}
+
+impl Part {
+    fn new(shard: &Arc<Room>, cell: &Arc<Cell>) -> Self {
+        Part {
+            cell: Arc::clone(cell),
+            count: 0,
+            sum: 0,
+            range: 0..=0,
+            stand: Stand::Settled,
+            settled: Box::default(),
+            shard: Arc::clone(shard),
+        }
+    }
+
+    fn is_of(&self, shard: &Arc<Room>) -> bool {
+        Arc::ptr_eq(&self.shard, shard)
+    }
+
+    /// Whether the cell moved since the last look. Its sum and its extremes go to the base at once.
+    fn look(&mut self, base: &mut Distribution) -> bool {
+        let count = self.cell.count();
+        let has_moved = count != self.count;
+        if has_moved {
+            self.count = count;
+            let sum = self.cell.sum();
+            base.add_sum(sum.wrapping_sub(mem::replace(&mut self.sum, sum)));
+            let (min, max) = self.cell.extremes();
+            base.stretch(min, max);
+            self.range = self.cell.bucket_of(min)..=self.cell.bucket_of(max);
+            self.stand = Stand::Moving;
+        } else if self.stand == Stand::Moving {
+            self.stand = Stand::Still;
+        }
+        has_moved
+    }
+
+    /// Adds what the base has not to `counts`, the first of which is that of the first bucket in the range.
+    fn add_to(&self, counts: &mut [u64]) {
+        let buckets = counts.iter_mut().zip(self.buckets());
+        match self.settled.get(self.range.clone()) {
+            None => buckets.for_each(|(count, now)| *count += u64::from(now.load(Relaxed))),
+            Some(settled) => buckets.zip(settled).for_each(|((count, now), then)| {
+                *count += u64::from(now.load(Relaxed).wrapping_sub(*then));
+            }),
+        }
+    }
+
+    /// Adds what the base has not to it, and remembers that.
+    fn settle(&mut self, base: &mut Distribution) {
+        if self.settled.is_empty() {
+            self.settled = vec![0; self.cell.buckets().len()].into();
+        }
+        let (low, high) = self.range.clone().into_inner();
+        let Part { cell, settled, .. } = self;
+        base.add_to_buckets(low, high, |counts| {
+            for ((count, now), then) in
+                counts.iter_mut().zip(&cell.buckets()[low..=high]).zip(&mut settled[low..=high])
+            {
+                let now = now.load(Relaxed);
+                *count += u64::from(now.wrapping_sub(mem::replace(then, now)));
+            }
+        });
+        self.stand = Stand::Settled;
+    }
+
+    fn buckets(&self) -> &[AtomicU32] {
+        &self.cell.buckets()[self.range.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(total: &Total) -> (u64, u128) {
+        (total.current().count(), total.current().sum())
+    }
+
+    #[test]
+    fn what_stands_still_while_others_move_is_settled_and_counts_on_when_it_moves_again() {
+        let mut total = Total::new(Precision::Two);
+        let [busy, idle] = [1, 2].map(|_| Arc::new(Cell::new(Precision::Two)));
+        total.admit(&Arc::default(), &busy);
+        total.admit(&Arc::default(), &idle);
+        let mut tick = |values: &[(&Cell, u64)]| {
+            assert!(values.iter().all(|(cell, value)| cell.record(*value)));
+            total.refresh();
+            (count(&total), total.parts[1].stand)
+        };
+        assert_eq!(tick(&[(&busy, 1), (&idle, 500)]), ((2, 501), Stand::Moving));
+        assert_eq!(tick(&[]), ((2, 501), Stand::Still));
+        assert_eq!(tick(&[(&busy, 2)]), ((3, 503), Stand::Settled));
+        assert_eq!(tick(&[(&busy, 3)]), ((4, 506), Stand::Settled));
+        assert_eq!(tick(&[(&idle, 500)]), ((5, 1006), Stand::Moving));
+        assert_eq!(tick(&[(&idle, 20)]), ((6, 1026), Stand::Moving));
+        assert_eq!(tick(&[(&busy, 20)]), ((7, 1046), Stand::Settled));
+        let buckets: Vec<_> = total.current().buckets().map(|(low, _, count)| (low, count)).collect();
+        assert_eq!(buckets, [(1, 1), (2, 1), (3, 1), (20, 2), (500, 2)]);
+    }
+
+    #[test]
+    fn a_finished_part_is_forgotten_and_its_counts_are_not() {
+        let mut total = Total::new(Precision::One);
+        let (shard, cell) = (Arc::default(), Arc::new(Cell::new(Precision::One)));
+        total.admit(&shard, &cell);
+        assert!(cell.record(7));
+        total.retire(&shard);
+        assert!(total.parts.is_empty());
+        total.refresh();
+        total.refresh();
+        assert_eq!(count(&total), (1, 7));
+    }
+}
