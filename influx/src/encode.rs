@@ -5,6 +5,10 @@
 //! the digits between. A series is known by the address of its metric, so a frame of somebody else's never inherits a
 //! name.
 //!
+//! Nearly all points are plain numbers, whose lines are three runs of bytes: all that stands before the number, the
+//! number, and all that stands behind it, which is the same for the whole frame. Histograms have a line of many fields,
+//! pushed one by one.
+//!
 //! ```text
 //! measurement,tag=a   value=1i 1700000000000000000␊                                    a gauge, a counter
 //! measurement,tag=a   count=3i,sum=0.5,min=0.1,…,p99=0.3,…,le_0.25=1i,… 17000…␊        a histogram
@@ -18,17 +22,19 @@
 //! without requests, is not written.
 
 mod histogram;
+mod plain;
 mod series;
 
 use std::{collections::HashMap, sync::Arc};
 
 use barewire::{
-    Label,
-    view::{Frame, Number, Temporality, Value},
-    wire::datagram::Datagrams,
+    Label, Metric,
+    view::{Frame, Number, Point, Temporality, Value},
+    wire::{datagram::Datagrams, runs::Runs},
 };
 
 use crate::line::{push_time, shown_measurement};
+use plain::Ends;
 use series::Series;
 
 /// Turns frames into lines.
@@ -130,16 +136,24 @@ impl Encoder {
         let Encoder { tags, resource_tags, templates, types, time, counts } = self;
         let resource = if *resource_tags { &*frame.resource } else { &[] };
         let template = &mut templates[position];
-        template.follow(frame, *resource_tags, |metric| Series::new(metric, tags, resource));
+        template.follow(frame, *resource_tags, |metric, text| Series::new(metric, tags, resource, text));
         time.clear();
         push_time(time, frame.time_unix_ns);
+        let ends = Ends::new(time);
         let mut scene = Scene { temporality: frame.temporality, time, counts };
-        for (series, point) in template.series.iter_mut().zip(&frame.points) {
-            if matches!(point.value, Value::Absent) {
-                continue;
-            }
-            series.decide(&point.value, types);
-            let is_written = out.push_line(|out| series.push(&point.value, &mut scene, out));
+        let Template { text, series, .. } = template;
+        for (series, Point { metric, value }) in series.iter_mut().zip(&frame.points) {
+            let is_written = match value {
+                Value::Absent => continue,
+                Value::Gauge(number) | Value::Counter(number) => {
+                    let kind = series.decide_number(|| types.of(metric, *number));
+                    plain::push(out, text, series.head(), kind, number, &ends)
+                }
+                histogram => {
+                    series.decide_histogram(metric, histogram);
+                    out.push_line(|out| series.push_histogram(text, histogram, &mut scene, out))
+                }
+            };
             *if is_written { &mut encoded.points } else { &mut encoded.left_out } += 1;
         }
     }
@@ -152,12 +166,14 @@ pub(crate) trait Lines {
 }
 
 impl Lines for Vec<u8> {
+    #[inline]
     fn push_line(&mut self, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         write(self)
     }
 }
 
 impl Lines for Datagrams {
+    #[inline]
     fn push_line(&mut self, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         let mut is_written = false;
         self.push(|out| is_written = write(out)) && is_written
@@ -169,27 +185,30 @@ impl Lines for Datagrams {
 struct Template {
     /// Of the resource that is in the heads, if it is.
     resource: Arc<[Label]>,
+    /// By which series are known again.
+    metrics: Vec<Arc<Metric>>,
     series: Vec<Series>,
+    /// The heads of all series, one after another.
+    text: Runs,
 }
 
 impl Template {
     /// Renders what the frame has that was not seen before.
-    fn follow(
-        &mut self,
-        frame: &Frame,
-        with_resource: bool,
-        render: impl Fn(&Arc<barewire::Metric>) -> Series,
-    ) {
+    fn follow(&mut self, frame: &Frame, with_resource: bool, render: impl Fn(&Metric, &mut Runs) -> Series) {
         let points = &frame.points;
-        let is_known = self.series.len() <= points.len()
-            && self.series.iter().zip(points).all(|(series, point)| series.is_of(&point.metric))
+        let is_known = self.metrics.len() <= points.len()
+            && self.metrics.iter().zip(points).all(|(metric, point)| Arc::ptr_eq(metric, &point.metric))
             && (!with_resource || Arc::ptr_eq(&self.resource, &frame.resource));
         if !is_known {
+            self.metrics.clear();
             self.series.clear();
+            self.text.clear();
             self.resource = Arc::clone(&frame.resource);
         }
-        let fresh = &points[self.series.len()..];
-        self.series.extend(fresh.iter().map(|point| render(&point.metric)));
+        for Point { metric, .. } in &points[self.metrics.len()..] {
+            self.metrics.push(Arc::clone(metric));
+            self.series.push(render(metric, &mut self.text));
+        }
     }
 }
 
@@ -214,7 +233,7 @@ enum Type {
 }
 
 impl Types {
-    fn of(&mut self, metric: &barewire::Metric, number: Number) -> Type {
+    fn of(&mut self, metric: &Metric, number: Number) -> Type {
         let measurement = shown_measurement(&metric.name);
         if let Some(known) = self.0.get(&*measurement) {
             return *known;

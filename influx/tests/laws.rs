@@ -80,6 +80,27 @@ proptest! {
     }
 
     #[test]
+    fn a_number_is_the_line_that_its_parts_make(
+        numbers in vec((text(), vec((text(), text()), 0..3), number()), 0..8), time_unix_ns in any::<u64>(),
+    ) {
+        let (mut points, mut expected) = (Vec::new(), Vec::new());
+        for (at, (name, labels, number)) in numbers.iter().enumerate() {
+            // A name of its own: the first number of a measurement decides for all.
+            let name = format!("{at}{name}");
+            let metric = labels.iter().fold(Metric::new(name.clone()), |metric, (key, value)| metric.label(key.clone(), value.clone()));
+            let tags: Vec<_> = metric.labels.iter().map(|label| (label.key.clone(), label.value.to_text().into_owned())).collect();
+            let tags: Vec<_> = tags.iter().map(|(key, value)| (&**key, &**value)).collect();
+            push_line(&mut expected, &name, &tags, &[("value", FieldValue::Number(*number))], time_unix_ns);
+            points.push(Point { metric: Arc::new(metric), value: Value::Gauge(*number) });
+        }
+        let frame = Frame { time_unix_ns, points, ..Frame::default() };
+        let mut encoder = Encoder::new();
+        for _ in 0..2 {
+            prop_assert_eq!(&encode(&mut encoder, &frame).0, std::str::from_utf8(&expected).unwrap());
+        }
+    }
+
+    #[test]
     fn the_fields_of_a_measurement_keep_their_types(frames in vec(frame(), 1..4)) {
         let mut encoder = Encoder::new();
         let mut types = std::collections::HashMap::new();

@@ -11,6 +11,10 @@
 //! bucket is written as its binary digits: 37 samples are one at `@0.03125` (32), one at `@0.25` (4) and one without a
 //! rate, and all values with the same digit share a line. The Agent's sketch then counts what we counted, to the sample.
 //!
+//! What never changes of a line is rendered once, when its series appears. Nearly all points are plain numbers, of which
+//! nothing is kept: their lines are two known runs of bytes with the digits between. Where such a line ends is all that
+//! has to be known to find out, with the next frame, whether it was delivered.
+//!
 //! What a receiver did not get stays with the encoder, which adds it to what comes next ([`Encoder::settle`]). The law:
 //! of every counter and every bucket, what was delivered and what is kept add up to what was counted, always.
 //!
@@ -18,22 +22,25 @@
 //! a number that is not finite is left out, and counted; so is a line that is longer than a datagram.
 
 pub(crate) mod event;
+mod plain;
 mod rest;
 mod sample;
 mod style;
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use barewire::{
     Metric,
     view::{Frame, Number, Point, Recorded, Value},
     wire::{
         datagram::Datagrams,
+        runs::{Run, Runs},
         text::{MAX_DECIMAL_LEN, push_decimal, push_f64, push_i64, push_u64},
     },
 };
 
-use rest::{Rest, Scratch};
+use plain::{End, Plain};
+use rest::{NOWHERE, Rest, Scratch, Sum, is_count};
 pub use sample::SampleEncoder;
 pub use style::Style;
 use style::push_rate;
@@ -67,16 +74,22 @@ const QUANTILES: [(&[u8], f64); 4] = [(b".p50", 0.50), (b".p90", 0.90), (b".p95"
 #[derive(Debug)]
 pub struct Encoder {
     style: Style,
-    /// By the index of the point.
+    /// By which series are known again; by the index of the point, as `series` is.
+    metrics: Vec<Arc<Metric>>,
     series: Vec<Series>,
-    /// All that the ranges point into.
-    text: Vec<u8>,
+    /// The names and tails of all series.
+    text: Runs,
     /// `|T1700000000`, or nothing.
     stamp: Vec<u8>,
-    /// The lines of the last frame that deliver a part of a rest.
+    /// How much of the last frame was delivered, once that is known.
+    delivered: Option<usize>,
+    /// The lines of the last frame that deliver a part of a histogram's rest.
     marks: Vec<Mark>,
     scratch: Scratch,
 }
+
+const COUNTER: &[u8] = b"|c";
+const GAUGE: &[u8] = b"|g";
 
 /// What became of the points of a frame. Absent ones are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,33 +104,31 @@ pub struct Encoded {
 /// The rendered parts of one series, and its rest.
 #[derive(Debug)]
 struct Series {
-    metric: Arc<Metric>,
-    /// With its prefix.
-    name: Range<usize>,
-    /// `|#tags|c:id`
-    tail: Range<usize>,
+    /// `prefix.name:`
+    head: Run,
+    tails: Tails,
     is_named: bool,
     rest: Rest,
 }
 
-/// A line that delivers a part of a rest.
+/// What stands behind the number of a plain line.
+#[derive(Debug, Clone, Copy)]
+struct Tails {
+    /// `|c|#tags|c:id`
+    counter: Run,
+    /// `|g|#tags|c:id`
+    gauge: Run,
+}
+
+/// A line that delivers the binary digit `power` of the counts of the samples from `from` to `to`.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     /// Where it ends among the bytes of all datagrams.
     end: usize,
     series: usize,
-    part: Part,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Sum,
-    /// The binary digit `power` of the counts of the samples from `from` to `to`.
-    Samples {
-        power: u32,
-        from: usize,
-        to: usize,
-    },
+    power: u32,
+    from: usize,
+    to: usize,
 }
 
 impl Encoder {
@@ -125,9 +136,11 @@ impl Encoder {
     pub fn new(style: Style) -> Self {
         Encoder {
             style,
+            metrics: Vec::new(),
             series: Vec::new(),
-            text: Vec::new(),
+            text: Runs::new(),
             stamp: Vec::new(),
+            delivered: None,
             marks: Vec::new(),
             scratch: Scratch::default(),
         }
@@ -144,18 +157,25 @@ impl Encoder {
             push_u64(&mut self.stamp, frame.time_unix_ns / 1_000_000_000);
         }
         self.marks.clear();
+        let delivered = self.delivered.take().unwrap_or(0);
         let Encoder { series, text, stamp, marks, scratch, .. } = self;
+        let end = End::new(stamp);
         let mut encoded = Encoded::default();
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
-            let mut lines = Lines {
-                name: &text[series.name.clone()],
-                tail: &text[series.tail.clone()],
-                stamp,
-                series: index,
-                marks,
-                out,
+            let outcome = if let Some((number, is_counter)) = series.plain(&point.value, delivered) {
+                let tail = if is_counter { series.tails.counter } else { series.tails.gauge };
+                let pushed = Plain { text, head: series.head, tail, end: &end }.push(*number, out);
+                if is_counter {
+                    let end = if pushed { out.len_bytes() } else { NOWHERE };
+                    series.rest = Rest::Sum(Sum { number: *number, end });
+                }
+                Outcome::of(pushed)
+            } else {
+                let (name, tail) = series.parts(text);
+                let mut lines = Lines { name, tail, stamp, series: index, marks, out };
+                push_point(series, &point.value, delivered, scratch, &mut lines)
             };
-            match push_point(series, &point.value, scratch, &mut lines) {
+            match outcome {
                 Outcome::Nothing => {}
                 Outcome::Pushed => encoded.points += 1,
                 Outcome::LeftOut => encoded.left_out += 1,
@@ -167,37 +187,61 @@ impl Encoder {
     /// Says how much of what the last frame's datagrams hold was delivered: the first `bytes` of them
     /// ([`Datagrams::len_bytes`] for all), counted from the first datagram, whoever filled it. The rest is kept.
     pub fn settle(&mut self, bytes: usize) {
+        self.delivered.get_or_insert(bytes.min(NOWHERE - 1));
         let delivered = self.marks.iter().take_while(|mark| mark.end <= bytes);
-        for mark in delivered {
-            let rest = &mut self.series[mark.series].rest;
-            match mark.part {
-                Part::Sum => rest.settle_sum(),
-                Part::Samples { power, from, to } => rest.settle_samples(power, from, to),
-            }
+        for Mark { series, power, from, to, .. } in delivered.clone() {
+            self.series[*series].rest.settle_samples(*power, *from, *to);
         }
+        delivered.for_each(|mark| self.series[mark.series].rest.tidy());
         self.marks.clear();
-        self.series.iter_mut().for_each(|series| series.rest.tidy());
     }
 
     /// Renders what was not seen before.
     fn follow(&mut self, points: &[Point]) {
-        let known = self.series.len() <= points.len()
-            && self
-                .series
-                .iter()
-                .zip(points)
-                .all(|(series, point)| Arc::ptr_eq(&series.metric, &point.metric));
+        let known = self.metrics.len() <= points.len()
+            && self.metrics.iter().zip(points).all(|(metric, point)| Arc::ptr_eq(metric, &point.metric));
         if !known {
+            self.metrics.clear();
             self.series.clear();
             self.text.clear();
         }
-        for point in &points[self.series.len()..] {
-            let metric = &point.metric;
-            let name = push_range(&mut self.text, |text| self.style.push_name(text, &metric.name));
-            let tail = push_range(&mut self.text, |text| self.style.push_tail(text, &metric.labels));
+        for Point { metric, .. } in &points[self.metrics.len()..] {
+            let head = self.text.add(|text| {
+                self.style.push_name(text, &metric.name);
+                text.push(b':');
+            });
+            let mut tail = |kind| {
+                self.text.add(|text| {
+                    text.extend_from_slice(kind);
+                    self.style.push_tail(text, &metric.labels);
+                })
+            };
+            let tails = Tails { counter: tail(COUNTER), gauge: tail(GAUGE) };
             let is_named = !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty());
-            self.series.push(Series { metric: Arc::clone(metric), name, tail, is_named, rest: Rest::None });
+            self.metrics.push(Arc::clone(metric));
+            self.series.push(Series { head, tails, is_named, rest: Rest::None });
         }
+    }
+}
+
+impl Series {
+    /// The number of a point whose line is all that there is to say, and whether it is a counter's.
+    #[inline]
+    fn plain<'v>(&self, value: &'v Value, delivered: usize) -> Option<(&'v Number, bool)> {
+        match (value, &self.rest) {
+            _ if !self.is_named => None,
+            (Value::Gauge(number), Rest::None) if is_finite(*number) => Some((number, false)),
+            (Value::Counter(number), rest) if rest.is_nothing(delivered) && is_count(*number) => {
+                Some((number, true))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name, and what stands behind the type.
+    fn parts<'t>(&self, text: &'t Runs) -> (&'t [u8], &'t [u8]) {
+        let head = text.get(self.head);
+        (head.strip_suffix(b":").unwrap_or(head), &text.get(self.tails.counter)[COUNTER.len()..])
     }
 }
 
@@ -234,17 +278,24 @@ impl Outcome {
     }
 }
 
-fn push_point(series: &mut Series, value: &Value, scratch: &mut Scratch, lines: &mut Lines<'_>) -> Outcome {
+fn push_point(
+    series: &mut Series,
+    value: &Value,
+    delivered: usize,
+    scratch: &mut Scratch,
+    lines: &mut Lines<'_>,
+) -> Outcome {
     if !series.is_named {
         return if matches!(value, Value::Absent) { Outcome::Nothing } else { Outcome::LeftOut };
     }
+    series.rest.settle_sum(delivered);
     let absorbed = series.rest.absorb(value, scratch);
     let shown = match value {
         Value::Gauge(number) => Outcome::of(lines.push_gauge(b"", *number)),
         Value::Recorded(recorded) => lines.push_quantiles(recorded),
         _ => Outcome::Nothing,
     };
-    let kept = lines.push_rest(&series.rest);
+    let kept = lines.push_rest(&mut series.rest);
     if absorbed { shown.and(kept) } else { Outcome::LeftOut }
 }
 
@@ -276,10 +327,14 @@ impl Lines<'_> {
         })
     }
 
-    fn push_rest(&mut self, rest: &Rest) -> Outcome {
+    fn push_rest(&mut self, rest: &mut Rest) -> Outcome {
         match rest {
             Rest::None => Outcome::Nothing,
-            Rest::Sum(sum) => Outcome::of(self.push_sum(*sum)),
+            Rest::Sum(sum) => {
+                let pushed = self.push_sum(sum.number);
+                sum.end = if pushed { self.out.len_bytes() } else { NOWHERE };
+                Outcome::of(pushed)
+            }
             Rest::Samples(samples) => {
                 let used = samples.iter().fold(0, |used, sample| used | sample.count);
                 let powers = (0..u64::BITS).rev().filter(|power| used & (1 << power) != 0);
@@ -292,7 +347,7 @@ impl Lines<'_> {
 
     fn push_sum(&mut self, sum: Number) -> bool {
         let Lines { name, tail, stamp, .. } = *self;
-        let pushed = self.out.push(|out| {
+        self.out.push(|out| {
             out.extend_from_slice(name);
             out.push(b':');
             push_number(out, sum);
@@ -300,11 +355,7 @@ impl Lines<'_> {
             out.extend_from_slice(tail);
             out.extend_from_slice(stamp);
             out.push(b'\n');
-        });
-        if pushed {
-            self.mark(Part::Sum);
-        }
-        pushed
+        })
     }
 
     /// The samples whose count has the binary digit `power`, in as few lines as datagrams allow.
@@ -340,16 +391,13 @@ impl Lines<'_> {
             if !pushed {
                 return false;
             }
-            self.mark(Part::Samples { power, from, to });
+            let (end, series) = (self.out.len_bytes(), self.series);
+            self.marks.push(Mark { end, series, power, from, to });
             from = to;
             if !samples[from..].iter().any(|sample| sample.count & (1 << power) != 0) {
                 return true;
             }
         }
-    }
-
-    fn mark(&mut self, part: Part) {
-        self.marks.push(Mark { end: self.out.len_bytes(), series: self.series, part });
     }
 }
 
@@ -361,17 +409,11 @@ fn is_finite(number: Number) -> bool {
 }
 
 /// A finite number, in full or in its shortest form.
+#[inline]
 pub(crate) fn push_number(out: &mut Vec<u8>, number: Number) {
     match number {
         Number::Int(int) => push_i64(out, int),
         Number::Float(float) => push_f64(out, float),
         Number::Decimal { digits, decimals } => push_decimal(out, digits, decimals),
     }
-}
-
-/// Where `push` has appended.
-fn push_range(out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
-    let start = out.len();
-    push(out);
-    start..out.len()
 }

@@ -115,6 +115,82 @@ proptest! {
     }
 }
 
+/// What a series says in a tick.
+#[derive(Debug, Clone)]
+enum Say {
+    Nothing,
+    Gauge(i64),
+    Count(i64),
+    /// What no counter can have counted.
+    Nonsense,
+}
+
+fn say() -> impl Strategy<Value = Say> {
+    prop_oneof![
+        1 => Just(Say::Nothing),
+        2 => any::<i64>().prop_map(Say::Gauge),
+        5 => (0..1_000_000_000i64).prop_map(Say::Count),
+        1 => Just(Say::Nonsense),
+    ]
+}
+
+proptest! {
+    /// Whatever way a line takes through the encoder.
+    #[test]
+    fn lines_are_what_an_obvious_encoder_says(
+        names in vec("[a-z]{1,90}", 1..6),
+        ticks in vec((vec(say(), 6), prop::option::of(0..=100usize)), 1..8),
+        limit in 40..200usize,
+    ) {
+        let metric = |name: &String| Arc::new(Metric::new(name.clone()).label("key", "value"));
+        let metrics: Vec<_> = names.iter().map(metric).collect();
+        let (mut encoder, mut out) = (Encoder::new(Style::new()), Datagrams::new(limit));
+        // What each series has counted and not delivered, from the first count on.
+        let mut kept = vec![None; names.len()];
+        for (says, hundredths) in &ticks {
+            let mut points = Vec::new();
+            // By the series, whose count a line tells if it does.
+            let mut lines = Vec::new();
+            for (at, (metric, say)) in metrics.iter().zip(says).enumerate() {
+                let value = match say {
+                    Say::Nothing => Value::Absent,
+                    Say::Gauge(int) => Value::Gauge(Number::Int(*int)),
+                    Say::Count(int) => Value::Counter(Number::Int(*int)),
+                    Say::Nonsense => Value::Counter(Number::Int(-1)),
+                };
+                let name = &metric.name;
+                if let Say::Gauge(int) = say {
+                    lines.push((None, format!("{name}:{int}|g|#key:value\n")));
+                }
+                if let Say::Count(int) = say {
+                    kept[at] = Some(kept[at].unwrap_or(0) + int);
+                }
+                if let Some(count) = kept[at] {
+                    lines.push((Some(at), format!("{name}:{count}|c|#key:value\n")));
+                }
+                points.push(Point { metric: Arc::clone(metric), value });
+            }
+            lines.retain(|(_, line)| line.len() <= limit);
+            out.clear();
+            encoder.push_frame(&Frame { points, ..Frame::default() }, &mut out);
+            let all: String = lines.iter().map(|(_, line)| &**line).collect();
+            let told = out.iter().collect::<Vec<_>>().concat();
+            prop_assert_eq!(String::from_utf8(told).unwrap(), all);
+            let Some(hundredths) = hundredths else { continue };
+            let count = out.iter().count() * hundredths / 100;
+            let delivered: usize = out.iter().take(count).map(<[u8]>::len).sum();
+            encoder.settle(delivered);
+            let mut end = 0;
+            for (at, line) in &lines {
+                end += line.len();
+                if let Some(at) = at && end <= delivered {
+                    kept[*at] = Some(0);
+                }
+            }
+        }
+    }
+}
+
 /// Who counts, and what the receiver has got.
 struct Scene {
     registry: Registry,

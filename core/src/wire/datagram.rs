@@ -35,12 +35,14 @@ pub struct Datagrams {
     bytes: Vec<u8>,
     /// Where each datagram but the first begins.
     cuts: Vec<usize>,
+    /// Where the last one begins.
+    last: usize,
 }
 
 impl Datagrams {
     /// No datagram is longer than `limit_bytes`.
     pub const fn new(limit_bytes: usize) -> Self {
-        Datagrams { limit_bytes, bytes: Vec::new(), cuts: Vec::new() }
+        Datagrams { limit_bytes, bytes: Vec::new(), cuts: Vec::new(), last: 0 }
     }
 
     /// The most bytes of a datagram.
@@ -50,16 +52,18 @@ impl Datagrams {
 
     /// Adds what `write` appends, a line or several that belong together, line feeds included. Returns whether it fits
     /// into a datagram; if not, it is taken back.
+    #[inline]
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let start = self.bytes.len();
         write(&mut self.bytes);
         let end = self.bytes.len();
-        if end - start > self.limit_bytes {
-            self.bytes.truncate(start);
-            return false;
-        }
-        if end - self.cuts.last().copied().unwrap_or(0) > self.limit_bytes {
+        if end - self.last > self.limit_bytes {
+            if end - start > self.limit_bytes {
+                self.bytes.truncate(start);
+                return false;
+            }
             self.cuts.push(start);
+            self.last = start;
         }
         true
     }
@@ -88,6 +92,7 @@ impl Datagrams {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.cuts.clear();
+        self.last = 0;
     }
 }
 

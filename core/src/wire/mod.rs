@@ -1,7 +1,7 @@
 //! Bytes, and the sockets they leave by.
 //!
-//! [`text`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread. [`lines`] writes
-//! to what it is given. [`net`] and [`post`] are the edge: they own the sockets, read the clock and hold every exchange
+//! [`text`], [`runs`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread.
+//! [`lines`] writes to what it is given. [`net`] and [`post`] are the edge: they own the sockets, read the clock and hold every exchange
 //! to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
 pub mod datagram;
@@ -13,4 +13,5 @@ pub mod http;
 pub mod lines;
 pub mod net;
 pub mod post;
+pub mod runs;
 pub mod text;

@@ -1,22 +1,22 @@
 //! The line of one series: what never changes, rendered once, and digits behind it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use barewire::{
     Label, Metric,
-    view::{Number, Shape, Value},
+    view::{Shape, Value},
+    wire::runs::{Run, Runs},
 };
 
-use super::{Scene, Type, Types, histogram};
+use super::{Scene, Type, histogram, plain::KEY};
 use crate::line::{Line, push_head};
 use histogram::Buckets;
 
 /// The rendered parts of one point.
 #[derive(Debug)]
 pub(super) struct Series {
-    metric: Arc<Metric>,
-    /// Measurement and tags; empty without a name.
-    head: Vec<u8>,
+    /// Measurement, tags and the key of a number, among the text of all series; empty without a name.
+    head: Run,
     fields: Fields,
 }
 
@@ -26,52 +26,64 @@ enum Fields {
     /// Until the point has its first value.
     Undecided,
     Number(Type),
-    Explicit(Option<Buckets>),
+    Explicit(Option<Box<Buckets>>),
     Exponential,
-    Recorded(Option<Buckets>),
+    Recorded(Option<Box<Buckets>>),
 }
 
 impl Series {
-    /// Labels go before `tags`, and those before `resource`, where the key is the same.
-    pub(super) fn new(metric: &Arc<Metric>, tags: &[Label], resource: &[Label]) -> Self {
-        let mut head = Vec::new();
-        push_head(&mut head, &metric.name, texts(&metric.labels).chain(texts(tags)).chain(texts(resource)));
-        Series { metric: Arc::clone(metric), head, fields: Fields::Undecided }
+    /// Labels go before `tags`, and those before `resource`, where the key is the same. Appends the head to `text`.
+    pub(super) fn new(metric: &Metric, tags: &[Label], resource: &[Label], text: &mut Runs) -> Self {
+        let tags = texts(&metric.labels).chain(texts(tags)).chain(texts(resource));
+        let head = text.add(|text| {
+            if push_head(text, &metric.name, tags) {
+                text.extend_from_slice(KEY);
+            }
+        });
+        Series { head, fields: Fields::Undecided }
     }
 
-    pub(super) fn is_of(&self, metric: &Arc<Metric>) -> bool {
-        Arc::ptr_eq(&self.metric, metric)
+    /// The type of the number, which `first` says when it was none before.
+    #[inline]
+    pub(super) fn decide_number(&mut self, first: impl FnOnce() -> Type) -> Type {
+        if let Fields::Number(kind) = self.fields {
+            return kind;
+        }
+        let kind = first();
+        self.fields = Fields::Number(kind);
+        kind
     }
 
-    /// Finds out what the fields are, unless that is known.
-    pub(super) fn decide(&mut self, value: &Value, types: &mut Types) {
+    /// All that stands before a number; empty without a name.
+    #[inline]
+    pub(super) fn head(&self) -> Run {
+        self.head
+    }
+
+    /// Finds out what the fields of a histogram are, unless that is known.
+    pub(super) fn decide_histogram(&mut self, metric: &Metric, value: &Value) {
         if self.fields.fit(value) {
             return;
         }
         self.fields = match value {
-            Value::Absent => Fields::Undecided,
-            Value::Gauge(number) | Value::Counter(number) => Fields::Number(types.of(&self.metric, *number)),
-            Value::Histogram(histogram) => Fields::Explicit(Buckets::new(&histogram.bounds)),
+            Value::Absent | Value::Gauge(_) | Value::Counter(_) => Fields::Undecided,
+            Value::Histogram(histogram) => Fields::Explicit(Buckets::new(&histogram.bounds).map(Box::new)),
             Value::ExponentialHistogram(_) => Fields::Exponential,
-            Value::Recorded(_) => Fields::Recorded(Buckets::new(&Shape::bounds(&self.metric.unit))),
+            Value::Recorded(_) => Fields::Recorded(Buckets::new(&Shape::bounds(&metric.unit)).map(Box::new)),
         };
     }
 
     /// Whether there was a line to append.
-    pub(super) fn push(&self, value: &Value, scene: &mut Scene<'_>, out: &mut Vec<u8>) -> bool {
-        if self.head.is_empty() {
-            return false;
-        }
-        let mut line = Line::begin(out, &self.head);
+    pub(super) fn push_histogram(
+        &self,
+        text: &Runs,
+        value: &Value,
+        scene: &mut Scene<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(head) = text.get(self.head).strip_suffix(KEY) else { return false };
+        let mut line = Line::begin(out, head);
         match (&self.fields, value) {
-            (Fields::Number(Type::Float), Value::Gauge(number) | Value::Counter(number)) => {
-                line.float(b"value", *number);
-            }
-            (Fields::Number(Type::Int), Value::Gauge(number) | Value::Counter(number)) => {
-                if let Some(int) = whole(*number) {
-                    line.int(b"value", int);
-                }
-            }
             (Fields::Explicit(Some(buckets)), Value::Histogram(histogram)) => {
                 histogram::push_explicit(&mut line, buckets, histogram);
             }
@@ -93,8 +105,7 @@ impl Fields {
             (Fields::Explicit(buckets), Value::Histogram(histogram)) => {
                 buckets.as_ref().is_some_and(|buckets| buckets.are(&histogram.bounds))
             }
-            (Fields::Number(_), Value::Gauge(_) | Value::Counter(_))
-            | (Fields::Exponential, Value::ExponentialHistogram(_))
+            (Fields::Exponential, Value::ExponentialHistogram(_))
             | (Fields::Recorded(_), Value::Recorded(_)) => true,
             _ => false,
         }
@@ -103,15 +114,4 @@ impl Fields {
 
 fn texts(labels: &[Label]) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     labels.iter().map(|label| (label.key.as_str(), label.value.to_text()))
-}
-
-/// The integer that a number is, if it is one.
-fn whole(number: Number) -> Option<i64> {
-    match number {
-        Number::Int(int) => Some(int),
-        #[allow(clippy::cast_possible_truncation, reason = "without a fraction and within 2^63")]
-        Number::Float(float) if float.fract() == 0.0 && float.abs() < i64::MAX as f64 => Some(float as i64),
-        Number::Decimal { digits, decimals: 0 } => Some(i64::try_from(digits).unwrap_or(i64::MAX)),
-        _ => None,
-    }
 }

@@ -15,10 +15,21 @@ pub(super) enum Rest {
     #[default]
     None,
     /// Of a counter.
-    Sum(Number),
+    Sum(Sum),
     /// Of a histogram, in ascending order.
     Samples(Vec<Weighted>),
 }
+
+/// What the last line of a counter says, and where it ends among the bytes of all datagrams. Whether it was delivered is
+/// found out with the next frame, by its end: so nothing is done for each counter when a delivery is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sum {
+    pub(super) number: Number,
+    pub(super) end: usize,
+}
+
+/// The end of a line that was not written.
+pub(super) const NOWHERE: usize = usize::MAX;
 
 /// A value, and how often it was counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +49,16 @@ pub(super) struct Scratch {
 }
 
 impl Rest {
+    /// Whether nothing is kept of a counter, or of what becomes one, when the first `delivered` bytes were delivered.
+    #[inline]
+    pub(super) fn is_nothing(&self, delivered: usize) -> bool {
+        match self {
+            Rest::None => true,
+            Rest::Sum(sum) => sum.end <= delivered,
+            Rest::Samples(_) => false,
+        }
+    }
+
     /// Adds what a point says was counted. Returns false where it cannot be carried.
     pub(super) fn absorb(&mut self, value: &Value, scratch: &mut Scratch) -> bool {
         scratch.fresh.clear();
@@ -61,13 +82,10 @@ impl Rest {
     }
 
     fn add(&mut self, more: Number) -> bool {
-        let is_count = match more {
-            Number::Int(int) => int >= 0,
-            Number::Float(float) => float.is_finite() && float >= 0.0,
-            Number::Decimal { .. } => true,
-        };
+        let is_count = is_count(more);
         if is_count {
-            *self = Rest::Sum(if let Rest::Sum(sum) = self { plus(*sum, more) } else { more });
+            let number = if let Rest::Sum(sum) = self { plus(sum.number, more) } else { more };
+            *self = Rest::Sum(Sum { number, end: NOWHERE });
         }
         is_count
     }
@@ -96,14 +114,17 @@ impl Rest {
         std::mem::swap(samples, merged);
     }
 
-    /// A counter's sum was delivered.
-    pub(super) fn settle_sum(&mut self) {
-        if let Rest::Sum(sum) = self {
-            *sum = match *sum {
+    /// Forgets a counter's sum if it is among the first `delivered` bytes, which were delivered.
+    pub(super) fn settle_sum(&mut self, delivered: usize) {
+        if let Rest::Sum(Sum { number, end }) = self
+            && *end <= delivered
+        {
+            *number = match *number {
                 Number::Int(_) => Number::Int(0),
                 Number::Float(_) => Number::Float(0.0),
                 Number::Decimal { decimals, .. } => Number::Decimal { digits: 0, decimals },
             };
+            *end = NOWHERE;
         }
     }
 
@@ -119,6 +140,16 @@ impl Rest {
         if let Rest::Samples(samples) = self {
             samples.retain(|sample| sample.count > 0);
         }
+    }
+}
+
+/// Whether a counter can have counted it.
+#[inline]
+pub(super) fn is_count(number: Number) -> bool {
+    match number {
+        Number::Int(int) => int >= 0,
+        Number::Float(float) => float.is_finite() && float >= 0.0,
+        Number::Decimal { .. } => true,
     }
 }
 

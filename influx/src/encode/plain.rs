@@ -1,0 +1,123 @@
+//! The line of a plain number: what stands before it, the number, and what stands behind it.
+
+use barewire::{
+    view::Number,
+    wire::{
+        runs::{Run, Runs},
+        text::{push_decimal, push_f64, push_i64},
+    },
+};
+
+use super::{Lines, Type};
+use crate::line::Line;
+
+/// The field of a number.
+const FIELD: &[u8] = b"value";
+/// What stands between the tags and the number.
+pub(super) const KEY: &[u8] = b" value=";
+
+/// The longest end: `i 9223372036854775806␊`.
+const MAX_END_LEN: usize = 24;
+
+/// The ends of the lines of a frame.
+#[derive(Debug)]
+pub(super) struct Ends<'a> {
+    /// ` 1700000000000000000␊`
+    time: &'a [u8],
+    int: End,
+    float: End,
+}
+
+/// What stands behind a number, with zeros behind it: to copy a fixed length is three moves and no call.
+#[derive(Debug)]
+struct End {
+    bytes: [u8; MAX_END_LEN],
+    length: usize,
+}
+
+impl<'a> Ends<'a> {
+    pub(super) fn new(time: &'a [u8]) -> Self {
+        Ends { time, int: End::new(b"i", time), float: End::new(b"", time) }
+    }
+}
+
+impl End {
+    fn new(suffix: &[u8], time: &[u8]) -> Self {
+        let length = suffix.len() + time.len();
+        let mut bytes = [0; MAX_END_LEN];
+        bytes[..suffix.len()].copy_from_slice(suffix);
+        bytes[suffix.len()..length].copy_from_slice(time);
+        End { bytes, length }
+    }
+}
+
+/// Appends the line of a number, unless it has no name or the field cannot hold it.
+#[inline]
+pub(super) fn push(
+    out: &mut impl Lines,
+    text: &Runs,
+    head: Run,
+    kind: Type,
+    number: &Number,
+    ends: &Ends<'_>,
+) -> bool {
+    match (kind, number) {
+        _ if head.is_empty() => false,
+        (Type::Int, Number::Int(int)) => push_line(out, text, head, &ends.int, |out| push_i64(out, *int)),
+        (Type::Float, Number::Decimal { digits, decimals }) => {
+            push_line(out, text, head, &ends.float, |out| push_decimal(out, *digits, *decimals))
+        }
+        (Type::Float, Number::Float(float)) if float.is_finite() => {
+            push_line(out, text, head, &ends.float, |out| push_f64(out, *float))
+        }
+        _ => push_odd(out, text, head, kind, *number, ends.time),
+    }
+}
+
+/// The number is what `push` appends.
+#[inline]
+fn push_line(
+    out: &mut impl Lines,
+    text: &Runs,
+    head: Run,
+    end: &End,
+    push: impl FnOnce(&mut Vec<u8>),
+) -> bool {
+    out.push_line(|out| {
+        text.push(head, out);
+        push(out);
+        let length = out.len() + end.length;
+        out.extend_from_slice(&end.bytes);
+        out.truncate(length);
+        true
+    })
+}
+
+/// The same for a number that is not of the field's type: a fraction for a field of integers, or an integer for one of
+/// floats.
+#[cold]
+fn push_odd(out: &mut impl Lines, text: &Runs, head: Run, kind: Type, number: Number, time: &[u8]) -> bool {
+    out.push_line(|out| {
+        let mut line = Line::begin(out, text.get(head).strip_suffix(KEY).unwrap_or_default());
+        match kind {
+            Type::Float => line.float(FIELD, number),
+            Type::Int => {
+                if let Some(int) = whole(number) {
+                    line.int(FIELD, int);
+                }
+            }
+        }
+        line.end(|out| out.extend_from_slice(time))
+    })
+}
+
+/// The integer that a number is, if it is one.
+fn whole(number: Number) -> Option<i64> {
+    match number {
+        Number::Int(int) => Some(int),
+        #[allow(clippy::cast_possible_truncation, reason = "without a fraction and within 2^63")]
+        Number::Float(float) if float.fract() == 0.0 && float.abs() < i64::MAX as f64 => Some(float as i64),
+        Number::Decimal { digits, decimals: 0 } => Some(i64::try_from(digits).unwrap_or(i64::MAX)),
+        _ => None,
+    }
+}
