@@ -123,8 +123,8 @@ impl Known {
         match *number {
             Number::Int(int) => self.is_int && filling.number(&self.field, int.cast_unsigned(), 0),
             Number::Decimal { digits, decimals } => {
-                let is_short = digits <= u128::from(u64::MAX) && decimals > 0;
-                is_short && filling.number(&self.field, digits as u64, decimals)
+                let short = u64::try_from(digits);
+                short.is_ok_and(|digits| decimals > 0 && filling.number(&self.field, digits, decimals))
             }
             Number::Float(_) => false,
         }

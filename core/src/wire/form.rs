@@ -178,7 +178,7 @@ impl Field {
         }
         let pointed = (digits & self.whole) >> 8 | digits & !self.whole;
         window[16..].copy_from_slice(&(pointed + self.base).to_le_bytes());
-        window[15] = digits as u8 + self.first;
+        window[15] = digits.to_le_bytes()[0] + self.first;
         digits >> 56 != 0
     }
 

@@ -26,13 +26,13 @@ pub(super) struct Layout {
     places: Vec<(usize, usize, Blank)>,
     /// What the form is of; nothing if there is none.
     of: Option<Of>,
+    scope: Option<Scope>,
 }
 
 #[derive(Debug)]
 struct Of {
     start_unix_ns: u64,
     resource: Arc<[Label]>,
-    scope: Option<Scope>,
 }
 
 /// A point and its place in the form.
@@ -86,17 +86,17 @@ impl Layout {
         self.spots.clear();
         self.absent.clear();
         let known = |series: &Series| (series.index, Arc::clone(&frame.points[series.index].metric));
-        let (mut shown, absent): (Vec<_>, Vec<_>) = template
-            .families()
-            .iter()
-            .enumerate()
-            .flat_map(|(family, of)| {
-                of.members.iter().enumerate().map(move |(nth, series)| (of.kind, (family, nth), series))
+        let members = || {
+            let families = template.families().iter().enumerate();
+            families.flat_map(|(family, of)| {
+                let members = of.members.iter().enumerate();
+                members.map(move |(nth, series)| (of.kind, (family, nth), series))
             })
-            .partition(|(_, _, series)| series.shown != Shown::No);
-        self.absent.extend(absent.iter().map(|(_, _, series)| known(series)));
+        };
+        let absent = members().filter(|(_, _, series)| series.shown == Shown::No);
+        self.absent.extend(absent.map(|(_, _, series)| known(series)));
         self.absent.extend(template.outsiders().iter().map(known));
-        let mut shown = shown.drain(..);
+        let mut shown = members().filter(|(_, _, series)| series.shown != Shown::No);
         let spots = &mut self.spots;
         self.form.lay_out(entry, self.places.drain(..), |field| {
             let (kind, member, series) = shown.next().expect("a series a field");
@@ -109,8 +109,11 @@ impl Layout {
             let time_before = TIME_LEN + series.attributes.len() + key;
             spots.push(Spot { field, index, metric, time_before, shown: series.shown, kind, member });
         });
-        let (resource, scope) = (Arc::clone(&frame.resource), frame.scope.clone());
-        self.of = Some(Of { start_unix_ns: frame.start_unix_ns, resource, scope });
+        if self.scope != frame.scope {
+            self.scope.clone_from(&frame.scope);
+        }
+        let resource = Arc::clone(&frame.resource);
+        self.of = Some(Of { start_unix_ns: frame.start_unix_ns, resource });
     }
 
     /// Appends the entry of a frame that looks like the one that was laid out. Nothing, and half an entry in `out`, if
@@ -159,7 +162,7 @@ impl Layout {
         frame.temporality == Temporality::Cumulative
             && of.start_unix_ns == frame.start_unix_ns
             && Arc::ptr_eq(&of.resource, &frame.resource)
-            && of.scope == frame.scope
+            && self.scope == frame.scope
             && self.spots.len() + self.absent.len() == frame.points.len()
             && self.absent.iter().all(is_absent)
     }
@@ -174,8 +177,8 @@ impl Spot {
                 self.shown == Shown::Int && filling.number(&self.field, int.cast_unsigned(), 0)
             }
             Number::Decimal { digits, decimals } => {
-                let is_short = digits <= u128::from(u64::MAX) && decimals > 0;
-                is_short && filling.number(&self.field, digits as u64, decimals)
+                let short = u64::try_from(digits);
+                short.is_ok_and(|digits| decimals > 0 && filling.number(&self.field, digits, decimals))
             }
             Number::Float(_) => false,
         }
