@@ -301,17 +301,20 @@ mod tests {
             let mut form = Form::default();
             let first: Vec<_> = fields.iter().map(|(text, blank, _)| (text.clone(), *blank)).collect();
             let (text, places) = document(&head, &first);
-            let mut fields = Vec::new();
-            form.lay_out(&text, places, |field| fields.push(field));
+            let mut laid_out = Vec::new();
+            form.lay_out(&text, places, |field| laid_out.push(field));
             for tick in 0..3 {
                 let now: Vec<_> = fields.iter().map(|(text, _, blanks)| (text.clone(), blanks[tick])).collect();
                 let mut out = b"before".to_vec();
                 let mut filling = form.fill(&mut out);
-                for ((_, blank), field) in now.iter().zip(&fields) {
+                for ((_, blank), field) in now.iter().zip(&laid_out) {
                     filling.reach(field);
                     let fits = match *blank {
                         Blank::Integer(int @ 0..) => filling.number(field, int.unsigned_abs(), 0),
-                        Blank::Decimal { digits, decimals: decimals @ 1.. } => filling.number(field, digits as u64, decimals),
+                        Blank::Decimal { digits, decimals: decimals @ 1.. } => {
+                            let short = u64::try_from(digits).expect("digits of 64 bits");
+                            filling.number(field, short, decimals)
+                        }
                         _ => false,
                     };
                     if !fits {
