@@ -58,13 +58,20 @@ fn one_series(criterion: &mut Criterion) {
 
 fn hundred_series(criterion: &mut Criterion) {
     let mut group = group(criterion);
-    let values = latencies_of(100);
     for (digits, precision) in PRECISIONS {
         let case = format!("100_series_{digits}");
-        bench::<Barewire>(&mut group, &case, precision, 100, |to| to.record_many(&values));
-        bench::<Hdr>(&mut group, &case, precision, 100, |to| to.record_many(&values));
-        bench::<Each<rivals::Iop>>(&mut group, &case, precision, 100, |to| to.record_many(&values));
+        many::<Barewire>(&mut group, &case, precision);
+        many::<Hdr>(&mut group, &case, precision);
+        many::<Each<rivals::Iop>>(&mut group, &case, precision);
     }
+}
+
+/// Each value with whatever finds its histogram.
+fn many<R: Recorder>(group: &mut Group<'_>, case: &str, precision: Precision) {
+    let recorder = R::new(precision, 100);
+    let values = latencies_of(100).into_iter().map(|(number, value)| (recorder.series(number), value));
+    let values: Vec<_> = values.collect();
+    bench_with(group, case, recorder, |to| to.record_many(&values));
 }
 
 fn group(criterion: &mut Criterion) -> Group<'_> {
@@ -84,7 +91,10 @@ fn bench<R: Recorder>(
     series: usize,
     pass: impl Fn(&mut R),
 ) {
-    let mut recorder = R::new(precision, series);
+    bench_with(group, case, R::new(precision, series), pass);
+}
+
+fn bench_with<R: Recorder>(group: &mut Group<'_>, case: &str, mut recorder: R, pass: impl Fn(&mut R)) {
     let mut passes = 0;
     group.bench_function(BenchmarkId::new(case, R::NAME), |bencher| {
         bencher.iter_custom(|iterations| {

@@ -7,14 +7,20 @@ pub trait Recorder {
     /// As it is called in tables.
     const NAME: &str;
 
+    /// What finds a histogram.
+    type Series: Copy;
+
     /// `series` empty histograms of the range `1..=`[`HIGHEST`], and of that precision if it has one.
     fn new(precision: Precision, series: usize) -> Self;
 
     /// Counts all values in the first histogram, which is looked up once.
     fn record_one(&mut self, values: &[u64]);
 
+    /// What finds histogram `number`.
+    fn series(&self, number: usize) -> Self::Series;
+
     /// Counts each value in the histogram that goes with it.
-    fn record_many(&mut self, values: &[(usize, u64)]);
+    fn record_many(&mut self, values: &[(Self::Series, u64)]);
 
     /// How many values were counted, over all histograms.
     fn count(&mut self) -> u64;
@@ -40,6 +46,7 @@ impl Barewire {
 
 impl Recorder for Barewire {
     const NAME: &str = "barewire";
+    type Series = Histogram;
 
     fn new(precision: Precision, series: usize) -> Self {
         let registry = Registry::new("bench");
@@ -56,9 +63,13 @@ impl Recorder for Barewire {
         }
     }
 
-    fn record_many(&mut self, values: &[(usize, u64)]) {
+    fn series(&self, number: usize) -> Histogram {
+        self.series[number]
+    }
+
+    fn record_many(&mut self, values: &[(Histogram, u64)]) {
         for (series, value) in values {
-            self.shard.record(self.series[*series], *value);
+            self.shard.record(*series, *value);
         }
     }
 
@@ -96,6 +107,7 @@ pub struct Each<R>(Vec<R>);
 
 impl<R: Rival> Recorder for Each<R> {
     const NAME: &str = R::NAME;
+    type Series = usize;
 
     fn new(precision: Precision, series: usize) -> Self {
         Each((0..series).map(|_| R::new(precision)).collect())
@@ -107,6 +119,10 @@ impl<R: Rival> Recorder for Each<R> {
             series.record(*value);
         }
         series.settle();
+    }
+
+    fn series(&self, number: usize) -> usize {
+        number
     }
 
     fn record_many(&mut self, values: &[(usize, u64)]) {

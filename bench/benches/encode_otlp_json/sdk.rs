@@ -40,8 +40,9 @@ impl Provider {
         let mut gauges: HashMap<String, Gauge<f64>> = HashMap::new();
         for point in &frame.points {
             let labels = point.metric.labels.iter();
-            let labels: Vec<_> =
-                labels.map(|label| KeyValue::new(label.key.to_string(), label.value.to_text().into_owned())).collect();
+            let labels: Vec<_> = labels
+                .map(|label| KeyValue::new(label.key.to_string(), label.value.to_text().into_owned()))
+                .collect();
             let name = &point.metric.name;
             match point.value {
                 Value::Counter(Number::Int(total)) => {

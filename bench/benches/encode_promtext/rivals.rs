@@ -1,10 +1,6 @@
 //! Other registries with what a frame shows, and how each renders it.
 
-use std::{
-    collections::BTreeMap,
-    fmt, mem,
-    sync::atomic::AtomicU64,
-};
+use std::{collections::BTreeMap, fmt, mem, sync::atomic::AtomicU64};
 
 use barewire::view::{Frame, Number, Point, Value};
 

@@ -61,6 +61,7 @@ pub struct Shared<R>(R);
 
 impl<R: Rival> Recorder for Shared<R> {
     const NAME: &str = R::NAME;
+    type Series = ();
 
     fn new(precision: Precision, _: usize) -> Self {
         Shared(R::new(precision))
@@ -71,7 +72,9 @@ impl<R: Rival> Recorder for Shared<R> {
         self.0.settle();
     }
 
-    fn record_many(&mut self, values: &[(usize, u64)]) {
+    fn series(&self, _: usize) {}
+
+    fn record_many(&mut self, values: &[((), u64)]) {
         values.iter().for_each(|(_, value)| self.0.record(*value));
         self.0.settle();
     }

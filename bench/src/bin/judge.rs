@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, env, fs, path::Path, process::ExitCode};
 
 use barewire_bench::bars::BARS;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// What criterion writes as `sample.json`.
 #[derive(Deserialize)]
@@ -15,10 +15,16 @@ struct Sample {
     times: Vec<f64>,
 }
 
+/// What criterion writes as `benchmark.json`.
+#[derive(Deserialize)]
+struct Benchmark {
+    full_id: String,
+}
+
 fn main() -> ExitCode {
     let dir = env::args().nth(1).expect("usage: judge CRITERION_DIR");
     let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
-    collect(Path::new(&dir), Path::new(&dir), &mut fastest);
+    collect(Path::new(&dir), &mut fastest);
 
     println!("| | barewire | rival | | ratio | bar | |");
     println!("|---|--:|--:|---|--:|--:|---|");
@@ -50,22 +56,25 @@ fn main() -> ExitCode {
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Reads every `group/case/implementation/BASELINE/sample.json` under `dir`.
-fn collect(root: &Path, dir: &Path, fastest: &mut BTreeMap<String, f64>) {
+/// Reads every `sample.json` under `dir`, and beside it in `benchmark.json` what was measured.
+fn collect(dir: &Path, fastest: &mut BTreeMap<String, f64>) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
         if entry.is_dir() {
-            collect(root, &entry, fastest);
+            collect(&entry, fastest);
         } else if entry.ends_with("sample.json") {
-            let id = entry.ancestors().nth(2).expect("a bench above its baseline");
-            let id = id.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
-            let text = fs::read_to_string(&entry).expect("a readable sample");
-            let sample: Sample = serde_json::from_str(&text).expect("criterion's sample");
+            let sample: Sample = read(&entry);
+            let Benchmark { full_id } = read(&entry.with_file_name("benchmark.json"));
             let ns = sample.times.iter().zip(&sample.iters).map(|(time, iters)| time / iters);
             let best = ns.fold(f64::INFINITY, f64::min);
-            let known = fastest.entry(id).or_insert(f64::INFINITY);
+            let known = fastest.entry(full_id).or_insert(f64::INFINITY);
             *known = known.min(best);
         }
     }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> T {
+    let text = fs::read_to_string(path).expect("a readable file");
+    serde_json::from_str(&text).expect("a file of criterion's")
 }
 
 fn nanoseconds(ns: f64) -> String {

@@ -87,10 +87,32 @@ impl Total {
         sum.clone_from(base);
         if let (Some(low), Some(high)) = (low, high) {
             sum.add_to_buckets(low, high, |counts| {
-                moving().for_each(|part| part.add_to(&mut counts[part.range.start() - low..]));
+                let fresh = moving().filter(|part| part.settled.is_empty());
+                add_fresh(counts, fresh.map(|part| &part.cell.buckets()[low..=high]));
+                let others = moving().filter(|part| !part.settled.is_empty());
+                others.for_each(|part| part.add_to(&mut counts[part.range.start() - low..]));
             });
         }
         mem::swap(next, current);
+    }
+}
+
+/// Adds what whole cells say, four of them at a time: the sum is loaded and stored once for all four.
+fn add_fresh<'a>(counts: &mut [u64], mut cells: impl Iterator<Item = &'a [AtomicU32]>) {
+    let now = |bucket: &AtomicU32| u64::from(bucket.load(Relaxed));
+    while let Some(first) = cells.next() {
+        match [cells.next(), cells.next(), cells.next()] {
+            [Some(b), Some(c), Some(d)] => {
+                for ((((count, a), b), c), d) in counts.iter_mut().zip(first).zip(b).zip(c).zip(d) {
+                    *count += now(a) + now(b) + now(c) + now(d);
+                }
+            }
+            rest => {
+                for cell in [Some(first)].into_iter().chain(rest).flatten() {
+                    counts.iter_mut().zip(cell).for_each(|(count, bucket)| *count += now(bucket));
+                }
+            }
+        }
     }
 }
 
