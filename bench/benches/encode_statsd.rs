@@ -98,7 +98,7 @@ fn encoders(criterion: &mut Criterion) {
     bench(criterion, "barewire", &ticks, |tick, check| {
         out.clear();
         encoder.push_frame(&tick.frame, &mut out);
-        out.iter().for_each(|datagram| check(datagram));
+        out.iter().for_each(check);
         encoder.settle(out.len_bytes());
     });
 
