@@ -126,7 +126,7 @@ impl Besieged {
     fn end(self, what: &str, unsent: u64) {
         let ended = Ended::of(self.run);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
-        assert!(!ended.stderr.contains("barewire: "), "{}", ended.stderr);
+        assert!(!ended.complaints().contains("barewire: "), "{}", ended.stderr);
         let count = |path: &str| ended.results.pointer(path).and_then(Value::as_u64).expect("a count");
         let figure = |path: &str| ended.results.pointer(path).and_then(Value::as_f64).expect("a figure");
         let (scheduled, completed) = (count("/iterations/scheduled"), count("/iterations/completed"));

@@ -201,7 +201,7 @@ impl Row {
             measured.peak_kib
         );
         println!("{:<38} {about}", self.fault.name);
-        assert_eq!((measured.ended.code, measured.ended.stderr.as_str()), (0, ""), "{about}");
+        assert_eq!((measured.ended.code, measured.ended.complaints().as_str()), (0, ""), "{about}");
         self.check_classes(&told, &about);
         told.check_sums(&about);
         told.check_latency(&about);

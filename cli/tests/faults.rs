@@ -371,7 +371,11 @@ impl Told {
         let exporter = self.exporter(0);
         assert_eq!((self.count("failed"), &exporter["complete"]), (0, &json!(true)), "{self:?}");
         assert_eq!(self.count("left_out"), rejected * self.count("sent"), "{self:?}");
-        assert_eq!((&exporter["last_error"], self.ended.stderr.as_str()), (&Value::Null, ""), "{self:?}");
+        assert_eq!(
+            (&exporter["last_error"], self.ended.complaints().as_str()),
+            (&Value::Null, ""),
+            "{self:?}"
+        );
     }
 
     /// The last snapshot was not delivered, which is counted, and told once, with who and why.
@@ -390,7 +394,7 @@ impl Told {
         let is_foreseen = reasons.iter().any(|reason| told.contains(reason));
         assert!(told.contains(receiver) && is_foreseen, "not {receiver} and one of {reasons:?}: {self:?}");
         assert_eq!(self.ended.stderr.matches("does not deliver: ").count(), 1, "{self:?}");
-        assert_eq!(self.ended.stderr.lines().count(), 1, "{self:?}");
+        assert_eq!(self.ended.complaints().lines().count(), 1, "{self:?}");
         assert!(self.ended.stderr.contains(receiver), "{self:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::env;
 
 use barewire::{
-    Metric, Precision, Registry, Unit,
+    Histogram, Metric, Precision, Registry, Shard, Unit,
     view::Frame,
     wire::datagram::{Datagrams, UDP_LIMIT_BYTES},
 };
@@ -21,6 +21,12 @@ fn main() {
         "record" => record::<Barewire>(passes),
         "record_hdrhistogram" => record::<Hdr>(passes),
         "record_request" => record_request(passes),
+        "record_alone" => {
+            let registry = Registry::new("bench");
+            let took = registry.histogram(Metric::new("took"));
+            let mut shard = registry.shard();
+            (0..passes).for_each(|_| record_alone(&mut shard, took, 1));
+        }
         "encode_otlp_json" => {
             let (mut encoder, mut out) = (barewire_otlp_json::Encoder::new(), Vec::new());
             encode(passes, |frame| {
@@ -64,6 +70,12 @@ fn record<R: Recorder>(passes: usize) {
         recorder.record_one(&values);
     }
     assert_eq!(recorder.count(), (passes * values.len()) as u64);
+}
+
+/// A record that can be told from everything else in the program, to be looked at.
+#[inline(never)]
+fn record_alone(shard: &mut Shard, took: Histogram, value: u64) {
+    shard.record(took, value);
 }
 
 /// Latency, size and outcome.
