@@ -10,8 +10,8 @@ use std::{
 };
 
 use barewire::{
-    Counter, Delivered, Distribution, Event, ExportError, Exporter, Histogram, LaneReport, Metric, Registry,
-    Reporter, Reporting, Sample, SampleSeries, Samples, Shard, Snapshot,
+    Counter, Delivered, Distribution, Event, ExportError, Exporter, Histogram, LaneReport, Metric, Reading,
+    Registry, Reporter, Reporting, Sample, SampleSeries, Samples, Shard, Snapshot,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -53,6 +53,7 @@ struct Got {
     samples: Vec<u64>,
     /// What was true at the snapshot that was delivered last.
     at: u64,
+    took_at: Distribution,
 }
 
 /// Subtracts what it delivered last, and does what the script says, over and over.
@@ -103,6 +104,9 @@ impl Exporter for Scripted {
             got.took.merge(&took);
         }
         got.at = snapshot.counter("hits");
+        let histogram =
+            |series| if let Reading::Histogram(all) = snapshot.read(series) { Some(all) } else { None };
+        got.took_at = snapshot.series().iter().find_map(histogram).cloned().unwrap_or_default();
         self.delivered = Some(Arc::clone(snapshot));
         Ok(Delivered { points: 2, ..Delivered::default() })
     }
@@ -247,8 +251,10 @@ impl World {
     fn check(&self, lane: &LaneReport, got: &Got, [offered, events, samples]: [u64; 3]) {
         assert_eq!(settled(lane), offered, "{lane:?}");
         assert_eq!(lane.points, 2 * lane.sent);
-        // Deltas add up to what was true when the last of them was delivered.
-        assert_eq!((got.hits, got.took.sum()), (got.at, got.at.into()));
+        // Deltas add up to what was true when the last of them was delivered; a snapshot between a count and the record
+        // after it has one of the two.
+        assert_eq!((got.hits, got.took.sum()), (got.at, got.took_at.sum()));
+        assert!(got.took.buckets().eq(got.took_at.buckets()));
         if lane.complete {
             assert_eq!((got.at, got.took.count()), (self.counted, self.recorded.count()));
             assert!(got.took.buckets().eq(self.recorded.buckets()));

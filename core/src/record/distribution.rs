@@ -120,6 +120,8 @@ impl Distribution {
 
     /// Adds all values of another distribution, of any precision.
     pub fn merge(&mut self, other: &Distribution) {
+        // Of a value that is being recorded, a snapshot may have the sum and not yet the bucket.
+        self.sum += other.sum;
         if other.count == 0 {
             return;
         }
@@ -135,7 +137,6 @@ impl Distribution {
                 self.add_bucket(bucket_of(power, low.midpoint(high)), count);
             }
         }
-        self.sum += other.sum;
         self.stretch(other.min, other.max);
     }
 
@@ -145,7 +146,11 @@ impl Distribution {
     /// The extremes of a window are known within the precision: those of its first and last bucket.
     pub fn since_into(&self, earlier: Option<&Distribution>, window: &mut Distribution) {
         window.clone_from(self);
-        let Some(earlier) = earlier.filter(|earlier| earlier.count > 0) else { return };
+        let Some(earlier) = earlier else { return };
+        window.sum = window.sum.saturating_sub(earlier.sum);
+        if earlier.count == 0 {
+            return;
+        }
         debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
         let Some(from) = earlier.first.checked_sub(self.first) else { return };
         let now = window.counts[from.min(self.counts.len())..]
@@ -160,7 +165,6 @@ impl Distribution {
             *sum = now.iter().sum();
         }
         window.count = window.rows.iter().sum();
-        window.sum = window.sum.saturating_sub(earlier.sum);
         window.narrow();
     }
 
@@ -326,6 +330,17 @@ mod tests {
         let empty = Distribution::default();
         assert_eq!((empty.count(), empty.sum()), (0, 0));
         assert_eq!((empty.min(), empty.max(), empty.mean(), empty.quantile(0.5)), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_sum_that_is_seen_before_its_bucket_is_not_lost() {
+        let (mut torn, mut window, mut merged) = (of(&[]), of(&[]), of(&[]));
+        torn.add_sum(7);
+        torn.since_into(Some(&of(&[])), &mut window);
+        merged.merge(&window);
+        of(&[7]).since_into(Some(&torn), &mut window);
+        merged.merge(&window);
+        assert_eq!(merged, of(&[7]));
     }
 
     #[test]

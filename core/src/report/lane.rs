@@ -17,7 +17,7 @@ use super::{
     reporter::{Notice, Notify},
     tap::Tap,
 };
-use crate::{Histogram, Label, Metric, Registry, Shard, Snapshot, Unit};
+use crate::{Histogram, Label, Metric, Registry, Shard, Snapshot, Unit, sync::Mutex};
 
 /// The sampler's side of a lane.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Lane {
     handover: Arc<Handover>,
     /// How many snapshots it was offered, the last one included.
     offered: u64,
+    /// What its thread left behind at its end, by which samples that come after it are counted as lost.
+    left: Arc<Mutex<Option<Tap>>>,
 }
 
 impl Lane {
@@ -39,6 +41,7 @@ impl Lane {
         notify: Notify,
     ) -> Lane {
         let (account, handover) = (Account::new(name), Arc::new(Handover::default()));
+        let left = Arc::default();
         // A name is any text, and that of a thread ends at a zero.
         let thread = thread::Builder::new().name(format!("barewire-{}", account.name().replace('\0', " ")));
         let tap = exporter.wants_samples().then(|| Tap::new(registry));
@@ -49,13 +52,14 @@ impl Lane {
             resource: registry.present_resource(),
             timeout,
             tap,
+            left: Arc::clone(&left),
             pending: VecDeque::new(),
             stopwatch,
             notify,
             failing: false,
         };
         thread.spawn(move || worker.run()).expect("a thread for an exporter, as for std::thread::spawn");
-        Lane { account, handover, offered: 0 }
+        Lane { account, handover, offered: 0, left }
     }
 
     /// Hands a snapshot to the exporter if it is idle; counts a drop if it is busy.
@@ -76,6 +80,9 @@ impl Lane {
     /// that it has not settled have timed out; one that ended early has dropped them.
     pub(crate) fn wait(&self, deadline: Instant) -> LaneReport {
         let late = !self.handover.wait_for_end(deadline);
+        if let Some(mut tap) = self.left.lock().take() {
+            self.account.add(Count::SamplesLost, tap.abandon());
+        }
         let mut report = self.account.report();
         let open = self.offered - (report.sent + report.dropped + report.failed + report.timed_out);
         if open == 0 {
@@ -132,6 +139,8 @@ struct Worker {
     resource: Arc<[Label]>,
     timeout: Duration,
     tap: Option<Tap>,
+    /// Where the tap goes at the end.
+    left: Arc<Mutex<Option<Tap>>>,
     /// Events that were not delivered yet. As long as there are any, no other is tried before a snapshot got through.
     pending: VecDeque<Event>,
     stopwatch: Option<Stopwatch>,
@@ -148,7 +157,10 @@ impl Worker {
         let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
         drop(ended);
         let (account, pending) = (&self.account, self.pending.len());
-        account.add(Count::SamplesLost, self.tap.as_mut().map_or(0, Tap::abandon));
+        if let Some(mut tap) = self.tap.take() {
+            account.add(Count::SamplesLost, tap.abandon());
+            *self.left.lock() = Some(tap);
+        }
         self.handover.end(|waiting| account.add(Count::EventsLost, (pending + waiting) as u64));
     }
 

@@ -20,6 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 1024;
 
 /// A lane's place in the rings of all threads.
+#[derive(Debug)]
 pub(crate) struct Tap {
     registry: Registry,
     reader: Reader,
