@@ -159,7 +159,7 @@ impl Encoder {
         self.marks.clear();
         let delivered = self.delivered.take().unwrap_or(0);
         let Encoder { series, text, stamp, marks, scratch, .. } = self;
-        let end = End::new(stamp);
+        let end = End::of(&[stamp, b"\n"]);
         let mut encoded = Encoded::default();
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
             let outcome = if let Some((number, is_counter)) = series.plain(&point.value, delivered) {

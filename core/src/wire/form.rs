@@ -73,7 +73,7 @@ const EIGHT: u64 = 100_000_000;
 const AHEAD: usize = 1024;
 
 impl Form {
-    /// Lays out a document with fields from the first to the last, and appends these to `fields`.
+    /// Lays out a document with fields at these places, from the first to the last, and hands each of them to `add`.
     ///
     /// # Panics
     /// If a field is not within the document, or not behind the one before.

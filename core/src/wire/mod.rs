@@ -1,8 +1,8 @@
 //! Bytes, and the sockets they leave by.
 //!
-//! [`text`], [`runs`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread.
-//! [`lines`] writes to what it is given. [`net`] and [`post`] are the edge: they own the sockets, read the clock and hold every exchange
-//! to one deadline. Whatever comes from a peer is bounded here and may be malicious.
+//! [`text`], [`runs`], [`form`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread.
+//! [`lines`] writes to what it is given. [`net`] and [`post`] are the edge: they own the sockets, read the clock and hold
+//! every exchange to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
 pub mod datagram;
 mod file;

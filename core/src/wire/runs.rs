@@ -90,11 +90,80 @@ impl Runs {
     }
 }
 
+/// A text of at most `N` bytes that is appended again and again, such as the end of every line.
+///
+/// ```
+/// use barewire::wire::runs::Short;
+///
+/// let end = Short::<16>::of(&[b"|T1700000000", b"\n"]);
+/// let mut line = b"hits:1|c".to_vec();
+/// end.push(&mut line);
+/// assert_eq!(line, b"hits:1|c|T1700000000\n");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Short<const N: usize> {
+    block: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Short<N> {
+    /// The text that the parts make, one behind the other.
+    ///
+    /// # Panics
+    /// Together they have more than `N` bytes.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let (mut block, mut len) = ([0; N], 0);
+        for part in parts {
+            block[len..len + part.len()].copy_from_slice(part);
+            len += part.len();
+        }
+        Short { block, len }
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub fn get(&self) -> &[u8] {
+        &self.block[..self.len]
+    }
+
+    /// Appends it to `out`.
+    #[inline]
+    pub fn push(&self, out: &mut Vec<u8>) {
+        push_start(out, &self.block, self.len);
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Short { block: [0; N], len: 0 }
+    }
+}
+
+/// Appends the first `len` bytes of a block: all of it, and what is too much is cut off.
+#[inline]
+pub(super) fn push_start<const N: usize>(out: &mut Vec<u8>, block: &[u8; N], len: usize) {
+    let end = out.len() + len;
+    out.extend_from_slice(block);
+    out.truncate(end);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+
+    #[test]
+    fn a_short_text_is_its_parts_up_to_the_whole_block() {
+        for (parts, expected) in
+            [(&[b"ab".as_slice(), b"", b"c"][..], "abc"), (&[b"abcd"], "abcd"), (&[], "")]
+        {
+            let (short, mut out) = (Short::<4>::of(parts), b"before ".to_vec());
+            short.push(&mut out);
+            assert_eq!(out, format!("before {expected}").as_bytes());
+            assert_eq!(short.get(), expected.as_bytes());
+        }
+    }
 
     proptest! {
         #[test]

@@ -3,7 +3,7 @@
 use barewire::{
     view::Number,
     wire::{
-        runs::{Run, Runs},
+        runs::{Run, Runs, Short},
         text::{push_decimal, push_f64, push_i64},
     },
 };
@@ -16,8 +16,8 @@ const FIELD: &[u8] = b"value";
 /// What stands between the tags and the number.
 pub(super) const KEY: &[u8] = b" value=";
 
-/// The longest end: `i 9223372036854775806␊`.
-const MAX_END_LEN: usize = 24;
+/// What stands behind a number; the longest is `i 9223372036854775806␊`.
+type End = Short<24>;
 
 /// The ends of the lines of a frame.
 #[derive(Debug)]
@@ -28,26 +28,9 @@ pub(super) struct Ends<'a> {
     float: End,
 }
 
-/// What stands behind a number, with zeros behind it: to copy a fixed length is three moves and no call.
-#[derive(Debug)]
-struct End {
-    bytes: [u8; MAX_END_LEN],
-    length: usize,
-}
-
 impl<'a> Ends<'a> {
     pub(super) fn new(time: &'a [u8]) -> Self {
-        Ends { time, int: End::new(b"i", time), float: End::new(b"", time) }
-    }
-}
-
-impl End {
-    fn new(suffix: &[u8], time: &[u8]) -> Self {
-        let length = suffix.len() + time.len();
-        let mut bytes = [0; MAX_END_LEN];
-        bytes[..suffix.len()].copy_from_slice(suffix);
-        bytes[suffix.len()..length].copy_from_slice(time);
-        End { bytes, length }
+        Ends { time, int: End::of(&[b"i", time]), float: End::of(&[time]) }
     }
 }
 
@@ -86,9 +69,7 @@ fn push_line(
     out.push_line(|out| {
         text.push(head, out);
         push(out);
-        let length = out.len() + end.length;
-        out.extend_from_slice(&end.bytes);
-        out.truncate(length);
+        end.push(out);
         true
     })
 }

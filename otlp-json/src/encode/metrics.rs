@@ -37,13 +37,14 @@ use barewire::{
     view::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Temporality, Value},
     wire::{
         form::Blank,
+        runs::Short,
         text::{push_decimal, push_f64, push_i64, push_u64},
     },
 };
 
 use super::envelope::{ITEMS_END, List, METRICS, RESOURCES_END};
 use layout::{Layout, Places};
-use stamp::{Short, Stamp};
+use stamp::Stamp;
 use template::{Family, Kind, Shown, Template};
 
 /// The scales that OTLP's data model promises a receiver can take.
@@ -197,7 +198,7 @@ fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>, places: &mut 
             out.extend_from_slice(parts.attributes);
             let start = out.len();
             if !push_histogram(parts.bounds, value, out) {
-                out.truncate(start - parts.attributes.len() - parts.stamp.span.len());
+                out.truncate(start - parts.attributes.len() - parts.stamp.span.get().len());
                 return Shown::No;
             }
             places.add(start, Blank::Text, out);

@@ -11,6 +11,8 @@
 //! how many, and a shift takes them off. A word, or two with a point among them, is appended whole, and what is too
 //! much cut off: a copy whose size is known is one move, where another one is a call.
 
+use crate::wire::runs::push_start;
+
 /// The most decimals that [`push_decimal`] takes: those of nanoseconds shown as seconds.
 pub(super) const MAX_DECIMALS: u8 = 9;
 
@@ -59,19 +61,16 @@ fn push_short_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) {
     let behind = u128::from(text & !before) << 8;
     let pointed = behind | u128::from(u64::from(b'.') << (8 * whole) | (text & before));
     let len = whole - zeros_in_front + fraction + u32::from(fraction > 0);
-    let end = out.len() + len as usize;
-    out.extend_from_slice(&(pointed >> ((8 * zeros_in_front) & 63)).to_le_bytes());
-    out.truncate(end);
+    push_start(out, &(pointed >> ((8 * zeros_in_front) & 63)).to_le_bytes(), len as usize);
 }
 
 /// Eight digits behind `0.0`: less than a tenth, in parts of 10^9.
 #[inline]
 fn push_small_fraction(out: &mut Vec<u8>, digits: u64) {
     let digits = split(digits);
-    let end = out.len() + 11 - digits.leading_zeros() as usize / 8;
+    let len = 11 - digits.leading_zeros() as usize / 8;
     let text = u128::from_le_bytes(*b"0.0\0\0\0\0\0\0\0\0\0\0\0\0\0") | u128::from(ascii(digits)) << 24;
-    out.extend_from_slice(&text.to_le_bytes());
-    out.truncate(end);
+    push_start(out, &text.to_le_bytes(), len);
 }
 
 #[inline(never)]
@@ -100,9 +99,8 @@ fn push_pointed(out: &mut Vec<u8>, whole: u64, fraction: u64, ninth: u64) {
     let digits = split(fraction);
     let len = if ninth == 0 { 8 - digits.leading_zeros() as usize / 8 } else { 9 };
     let [a, b, c, d, e, f, g, h] = ascii(digits).to_le_bytes();
-    let end = out.len() + 1 + len;
-    out.extend_from_slice(&[b'.', a, b, c, d, e, f, g, h, b'0' + u8::try_from(ninth).unwrap_or(0)]);
-    out.truncate(end);
+    let ninth = b'0' + u8::try_from(ninth).unwrap_or(0);
+    push_start(out, &[b'.', a, b, c, d, e, f, g, h, ninth], 1 + len);
 }
 
 /// Appends up to eight digits without zeros in front; one, if all are.
@@ -110,9 +108,7 @@ fn push_pointed(out: &mut Vec<u8>, whole: u64, fraction: u64, ninth: u64) {
 fn push_leading(out: &mut Vec<u8>, value: u64) {
     let digits = split(value);
     let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-    let end = out.len() + 8 - zeros as usize;
-    out.extend_from_slice(&ascii(digits >> (8 * zeros)).to_le_bytes());
-    out.truncate(end);
+    push_start(out, &ascii(digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize);
 }
 
 /// The characters of eight digits.

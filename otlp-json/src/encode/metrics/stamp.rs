@@ -1,6 +1,9 @@
 //! When a point was true, and since when: the same for all points of a frame.
 
-use barewire::{view::Frame, wire::text::push_u64};
+use barewire::{
+    view::Frame,
+    wire::{runs::Short, text::push_u64},
+};
 
 /// The beginning of every point of a frame.
 #[derive(Debug, Default)]
@@ -26,46 +29,12 @@ impl Stamp {
         text.extend_from_slice(INSTANT_KEY);
         push_u64(text, frame.time_unix_ns);
         *time = (text.len() == INSTANT_KEY.len() + TIME_LEN).then(|| *text.last_chunk().expect("as many"));
-        instant.set(text);
+        *instant = Short::of(&[text]);
         text.clear();
         text.extend_from_slice(br#"{"startTimeUnixNano":""#);
         push_u64(text, frame.start_unix_ns);
         text.extend_from_slice(br#"",""#);
-        text.extend_from_slice(&instant.block[2..instant.len]);
-        span.set(text);
-    }
-}
-
-/// A text of at most `N` bytes that is appended again and again.
-///
-/// A copy whose size is known is a few moves, where another is a call. So the whole block is copied, and what is
-/// too much cut off.
-#[derive(Debug)]
-pub(super) struct Short<const N: usize> {
-    block: [u8; N],
-    len: usize,
-}
-
-impl<const N: usize> Short<N> {
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    fn set(&mut self, text: &[u8]) {
-        self.block[..text.len()].copy_from_slice(text);
-        self.len = text.len();
-    }
-
-    #[inline]
-    pub(super) fn push(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.len;
-        out.extend_from_slice(&self.block);
-        out.truncate(end);
-    }
-}
-
-impl<const N: usize> Default for Short<N> {
-    fn default() -> Self {
-        Short { block: [0; N], len: 0 }
+        text.extend_from_slice(&instant.get()[2..]);
+        *span = Short::of(&[text]);
     }
 }
