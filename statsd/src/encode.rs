@@ -164,7 +164,7 @@ impl Encoder {
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
             let outcome = if let Some((number, is_counter)) = series.plain(&point.value, delivered) {
                 let tail = if is_counter { series.tails.counter } else { series.tails.gauge };
-                let pushed = Plain { text, head: series.head, tail, end: &end }.push(*number, out);
+                let pushed = Plain { text, head: series.head, tail, end: &end }.push(number, out);
                 if is_counter {
                     let end = if pushed { out.len_bytes() } else { NOWHERE };
                     series.rest = Rest::Sum(Sum { number: *number, end });

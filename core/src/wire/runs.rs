@@ -30,9 +30,12 @@ pub struct Run {
 }
 
 /// How much is copied at once.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 impl Run {
+    /// How much of one is copied at once: a longer one takes more than one move.
+    pub const BLOCK: usize = BLOCK;
+
     /// How many bytes it has.
     #[inline]
     pub fn len(self) -> usize {
@@ -72,11 +75,17 @@ impl Runs {
         &self.text[run.start as usize..][..run.len()]
     }
 
+    /// The first bytes of a run, and whatever behind it.
+    #[inline]
+    pub(super) fn block(&self, run: Run) -> &[u8; BLOCK] {
+        self.text[run.start as usize..].first_chunk().expect("a block of zeros behind the last")
+    }
+
     /// Appends a run to `out`.
     #[inline]
     pub fn push(&self, run: Run, out: &mut Vec<u8>) {
         let (start, end) = (run.start as usize, out.len() + run.len());
-        out.extend_from_slice(&self.text[start..start + BLOCK]);
+        out.extend_from_slice(self.block(run));
         // Not the whole run: the compiler would make one copy of any length of the two.
         if run.len() > BLOCK {
             out.extend_from_slice(&self.text[start + BLOCK..start + run.len()]);
@@ -124,6 +133,24 @@ impl<const N: usize> Short<N> {
     #[inline]
     pub fn get(&self) -> &[u8] {
         &self.block[..self.len]
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Its bytes, and zeros behind them.
+    #[inline]
+    pub(super) fn block(&self) -> &[u8; N] {
+        &self.block
     }
 
     /// Appends it to `out`.

@@ -7,6 +7,7 @@
 
 mod digits;
 
+pub use digits::{WORD_LEN, write_decimal, write_u64};
 pub(super) use digits::split;
 
 /// The longest output of [`push_u64`]: `18446744073709551615`.
@@ -53,9 +54,9 @@ pub fn push_u128(out: &mut Vec<u8>, value: u128) {
 /// ```
 #[inline]
 pub fn push_decimal(out: &mut Vec<u8>, digits: u128, decimals: u8) {
-    match u64::try_from(digits) {
-        Ok(short) if decimals <= digits::MAX_DECIMALS => digits::push_decimal(out, short, decimals),
-        _ => push_long_decimal(out, digits, decimals),
+    let is_pushed = u64::try_from(digits).is_ok_and(|short| digits::push_decimal(out, short, decimals));
+    if !is_pushed {
+        push_long_decimal(out, digits, decimals);
     }
 }
 

@@ -3,7 +3,7 @@
 use barewire::{
     view::Number,
     wire::{
-        datagram::Datagrams,
+        datagram::{Datagrams, Line},
         runs::{Run, Runs, Short},
     },
 };
@@ -26,14 +26,45 @@ pub(super) struct Plain<'a> {
 
 impl Plain<'_> {
     /// Appends the line of a finite number. Whether it fits into a datagram.
-    #[inline]
-    pub(super) fn push(self, number: Number, out: &mut Datagrams) -> bool {
-        let Plain { text, head, tail, end } = self;
-        out.push(|out| {
-            text.push(head, out);
-            push_number(out, number);
-            text.push(tail, out);
-            end.push(out);
-        })
+    #[inline(always)]
+    pub(super) fn push(self, number: &Number, out: &mut Datagrams) -> bool {
+        match self.write(number, out.line()) {
+            Some(line) => line.end(),
+            None => push_long(self.text, (self.head, self.tail), self.end, number, out),
+        }
     }
+
+    /// The line, if all its parts are short.
+    #[inline(always)]
+    fn write<'l>(self, number: &Number, mut line: Line<'l>) -> Option<Line<'l>> {
+        let Plain { text, head, tail, end } = self;
+        if head.len() > Run::BLOCK || tail.len() > Run::BLOCK {
+            return None;
+        }
+        line.run(text, head);
+        let is_short = match *number {
+            Number::Int(int) => line.u64(int.cast_unsigned()),
+            Number::Decimal { digits, decimals } => match u64::try_from(digits) {
+                Ok(digits) => line.decimal(digits, decimals),
+                Err(_) => false,
+            },
+            Number::Float(_) => false,
+        };
+        if !is_short {
+            return None;
+        }
+        line.run(text, tail);
+        line.short(end);
+        Some(line)
+    }
+}
+
+#[cold]
+fn push_long(text: &Runs, (head, tail): (Run, Run), end: &End, number: &Number, out: &mut Datagrams) -> bool {
+    out.push(|out| {
+        text.push(head, out);
+        push_number(out, *number);
+        text.push(tail, out);
+        end.push(out);
+    })
 }

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Zero bytes at the low end are zeros in front, zero bytes at the high end are zeros behind; a count of bits finds
-//! how many, and a shift takes them off. A word, or two with a point among them, is appended whole, and what is too
-//! much cut off: a copy whose size is known is one move, where another one is a call.
+//! how many, and a shift takes them off. Two such words with a point among them are a word of sixteen
+//! bytes, nearly every number that a tick writes. It is written whole, and what is too much is written over by what follows: a copy whose size is known is
+//! one move, where another one is a call.
 
 use crate::wire::runs::push_start;
 
@@ -18,97 +19,182 @@ pub(super) const MAX_DECIMALS: u8 = 9;
 
 const EIGHT: u64 = 100_000_000;
 
-/// Appends `value` in decimal.
-#[inline]
-pub(super) fn push_integer(out: &mut Vec<u8>, value: u64) {
-    if value < EIGHT { push_leading(out, value) } else { push_long_integer(out, value) }
+/// Writes `value` in decimal to the start of `room`, and whatever behind it. Returns its length; 0 if there is no room for
+/// it, as there is for all below 10^16.
+///
+/// ```
+/// use barewire::wire::text::write_u64;
+///
+/// let mut room = [0; 16];
+/// assert_eq!(write_u64(&mut room, 12_345), 5);
+/// assert_eq!(&room[..5], b"12345");
+/// assert_eq!(write_u64(&mut room, u64::MAX), 0);
+/// ```
+#[inline(always)]
+pub fn write_u64(room: &mut [u8; WORD_LEN], value: u64) -> usize {
+    if value < EIGHT { Word::leading(value).write(room) } else { write_long_integer(room, value) }
+}
+
+/// The same for `digits / 10^decimals`, exactly, without zeros at the end of the fraction. There is room for all below
+/// 10^8 with up to seven decimals, and for all below 10^6 with nine.
+#[inline(always)]
+pub fn write_decimal(room: &mut [u8; WORD_LEN], digits: u64, decimals: u8) -> usize {
+    match decimals {
+        0 => write_u64(room, digits),
+        1..=7 if digits < EIGHT => Word::short_decimal(digits, decimals).write(room),
+        MAX_DECIMALS if digits < EIGHT && digits > 0 => Word::small_fraction(digits).write(room),
+        _ => write_long_decimal(room, digits, decimals),
+    }
 }
 
 /// Apart, so that the registers it needs are not saved for a short one.
 #[inline(never)]
-fn push_long_integer(out: &mut Vec<u8>, value: u64) {
-    let (high, low) = (value / EIGHT, value % EIGHT);
-    if high < EIGHT {
-        push_leading(out, high);
-    } else {
-        push_leading(out, high / EIGHT);
-        out.extend_from_slice(&ascii(split(high % EIGHT)).to_le_bytes());
-    }
-    out.extend_from_slice(&ascii(split(low)).to_le_bytes());
-}
-
-/// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction; at most [`MAX_DECIMALS`] decimals.
-#[inline]
-pub(super) fn push_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) {
-    match decimals {
-        0 => push_integer(out, digits),
-        1..=7 if digits < EIGHT => push_short_decimal(out, digits, decimals),
-        MAX_DECIMALS.. if digits < EIGHT && digits > 0 => push_small_fraction(out, digits),
-        _ => push_long_decimal(out, digits, decimals),
-    }
-}
-
-/// Eight digits with a point among them: at least one digit before it, and one behind.
-#[inline]
-fn push_short_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) {
-    let digits = split(digits);
-    let whole = 8 - u32::from(decimals);
-    let zeros_in_front = (digits | 1 << (8 * (whole - 1))).trailing_zeros() / 8;
-    let zeros_behind = digits.leading_zeros() / 8;
-    let fraction = u32::from(decimals).saturating_sub(zeros_behind);
-    let before = (1 << (8 * whole)) - 1;
-    let text = ascii(digits);
-    let behind = u128::from(text & !before) << 8;
-    let pointed = behind | u128::from(u64::from(b'.') << (8 * whole) | (text & before));
-    let len = whole - zeros_in_front + fraction + u32::from(fraction > 0);
-    push_start(out, &(pointed >> ((8 * zeros_in_front) & 63)).to_le_bytes(), len as usize);
-}
-
-/// Eight digits behind `0.0`: less than a tenth, in parts of 10^9.
-#[inline]
-fn push_small_fraction(out: &mut Vec<u8>, digits: u64) {
-    let digits = split(digits);
-    let len = 11 - digits.leading_zeros() as usize / 8;
-    let text = u128::from_le_bytes(*b"0.0\0\0\0\0\0\0\0\0\0\0\0\0\0") | u128::from(ascii(digits)) << 24;
-    push_start(out, &text.to_le_bytes(), len);
+fn write_long_integer(room: &mut [u8; WORD_LEN], value: u64) -> usize {
+    Word::long_integer(value).map_or(0, |word| word.write(room))
 }
 
 #[inline(never)]
-fn push_long_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) {
+fn write_long_decimal(room: &mut [u8; WORD_LEN], digits: u64, decimals: u8) -> usize {
+    Word::long_decimal(digits, decimals).map_or(0, |word| word.write(room))
+}
+
+/// Appends `value` in decimal.
+#[inline]
+pub(super) fn push_integer(out: &mut Vec<u8>, value: u64) {
+    if value < EIGHT { Word::leading(value).push(out) } else { push_long_integer(out, value) }
+}
+
+/// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction, unless it is too long for a word.
+#[inline]
+pub(super) fn push_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
     match decimals {
-        3 => push_pointed(out, digits / 1_000, digits % 1_000 * 100_000, 0),
-        6 => push_pointed(out, digits / 1_000_000, digits % 1_000_000 * 100, 0),
-        MAX_DECIMALS.. => {
-            let fraction = digits % 1_000_000_000;
-            push_pointed(out, digits / 1_000_000_000, fraction / 10, fraction % 10);
-        }
-        few => {
-            let unit = 10u64.pow(few.into());
-            push_pointed(out, digits / unit, digits % unit * (EIGHT / unit), 0);
-        }
+        0 => push_integer(out, digits),
+        1..=7 if digits < EIGHT => Word::short_decimal(digits, decimals).push(out),
+        MAX_DECIMALS if digits < EIGHT && digits > 0 => Word::small_fraction(digits).push(out),
+        _ => return push_long_decimal(out, digits, decimals),
+    }
+    true
+}
+
+#[inline(never)]
+fn push_long_integer(out: &mut Vec<u8>, value: u64) {
+    match Word::long_integer(value) {
+        Some(word) => word.push(out),
+        None => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
     }
 }
 
-/// Appends `whole`, and behind a point the eight digits of `fraction` and a ninth, up to the last that is not zero.
-#[inline]
-fn push_pointed(out: &mut Vec<u8>, whole: u64, fraction: u64, ninth: u64) {
-    push_integer(out, whole);
-    if fraction | ninth == 0 {
-        return;
-    }
-    let digits = split(fraction);
-    let len = if ninth == 0 { 8 - digits.leading_zeros() as usize / 8 } else { 9 };
-    let [a, b, c, d, e, f, g, h] = ascii(digits).to_le_bytes();
-    let ninth = b'0' + u8::try_from(ninth).unwrap_or(0);
-    push_start(out, &[b'.', a, b, c, d, e, f, g, h, ninth], 1 + len);
+#[inline(never)]
+fn push_long_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
+    Word::long_decimal(digits, decimals).map(|word| word.push(out)).is_some()
 }
 
-/// Appends up to eight digits without zeros in front; one, if all are.
-#[inline]
-fn push_leading(out: &mut Vec<u8>, value: u64) {
-    let digits = split(value);
-    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-    push_start(out, &ascii(digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize);
+/// How long a [`Word`] may be.
+pub const WORD_LEN: usize = 16;
+
+/// The text of a number, of at most 16 bytes.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// The first byte lowest; whatever behind the last.
+    text: u128,
+    len: u32,
+}
+
+impl Word {
+    #[inline(always)]
+    fn write(self, room: &mut [u8; WORD_LEN]) -> usize {
+        *room = self.text.to_le_bytes();
+        self.len as usize
+    }
+
+    #[inline(always)]
+    fn push(self, out: &mut Vec<u8>) {
+        push_start(out, &self.text.to_le_bytes(), self.len as usize);
+    }
+
+    /// One behind the other, if they are short enough together and there are zeros behind this one.
+    #[inline(always)]
+    fn then(self, next: Word) -> Option<Word> {
+        let len = self.len + next.len;
+        (len <= 16).then(|| Word { text: self.text | next.text << ((8 * self.len) & 127), len })
+    }
+
+    /// Up to eight digits without zeros in front; one, if all are.
+    #[inline(always)]
+    fn leading(value: u64) -> Word {
+        let digits = split(value);
+        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+        Word { text: (ascii(digits) >> (8 * zeros)).into(), len: 8 - zeros }
+    }
+
+    #[inline(always)]
+    fn long_integer(value: u64) -> Option<Word> {
+        let (high, low) = (value / EIGHT, value % EIGHT);
+        let low = Word { text: ascii(split(low)).into(), len: 8 };
+        if high < EIGHT { Word::leading(high).then(low) } else { None }
+    }
+
+    /// Eight digits with a point among them: at least one digit before it, and one behind.
+    #[inline(always)]
+    fn short_decimal(digits: u64, decimals: u8) -> Word {
+        let digits = split(digits);
+        let whole = 8 - u32::from(decimals);
+        let zeros_in_front = (digits | 1 << (8 * (whole - 1))).trailing_zeros() / 8;
+        let zeros_behind = digits.leading_zeros() / 8;
+        let fraction = u32::from(decimals).saturating_sub(zeros_behind);
+        let before = (1 << (8 * whole)) - 1;
+        let text = ascii(digits);
+        let behind = u128::from(text & !before) << 8;
+        let pointed = behind | u128::from(u64::from(b'.') << (8 * whole) | (text & before));
+        let len = whole - zeros_in_front + fraction + u32::from(fraction > 0);
+        Word { text: pointed >> ((8 * zeros_in_front) & 63), len }
+    }
+
+    /// Eight digits behind `0.0`: less than a tenth, in parts of 10^9.
+    #[inline(always)]
+    fn small_fraction(digits: u64) -> Word {
+        let digits = split(digits);
+        let len = 11 - digits.leading_zeros() / 8;
+        let text = u128::from_le_bytes(*b"0.0\0\0\0\0\0\0\0\0\0\0\0\0\0") | u128::from(ascii(digits)) << 24;
+        Word { text, len }
+    }
+
+    #[inline(always)]
+    fn long_decimal(digits: u64, decimals: u8) -> Option<Word> {
+        let (whole, fraction) = match decimals {
+            3 => (digits / 1_000, digits % 1_000 * 100_000),
+            6 => (digits / 1_000_000, digits % 1_000_000 * 100),
+            MAX_DECIMALS => return Word::nine_decimals(digits / 1_000_000_000, digits % 1_000_000_000),
+            few @ ..=8 => {
+                let unit = 10u64.pow(few.into());
+                (digits / unit, digits % unit * (EIGHT / unit))
+            }
+            _ => return None,
+        };
+        if whole < EIGHT { Word::leading(whole).then(Word::fraction(fraction)) } else { None }
+    }
+
+    #[inline(always)]
+    fn nine_decimals(whole: u64, fraction: u64) -> Option<Word> {
+        if whole >= EIGHT {
+            return None;
+        }
+        let (eight, ninth) = (fraction / 10, fraction % 10);
+        if ninth == 0 {
+            return Word::leading(whole).then(Word::fraction(eight));
+        }
+        let text = u128::from(b'.') | u128::from(ascii(split(eight))) << 8 | u128::from(ninth + 0x30) << 72;
+        Word::leading(whole).then(Word { text, len: 10 })
+    }
+
+    /// A point and the eight digits behind it, up to the last that is not zero; nothing if all are.
+    #[inline(always)]
+    fn fraction(eight: u64) -> Word {
+        let digits = split(eight);
+        let len = 8 - digits.leading_zeros() / 8;
+        let text = u128::from(b'.') | u128::from(ascii(digits)) << 8;
+        Word { text, len: len + u32::from(len > 0) }
+    }
 }
 
 /// The characters of eight digits.
@@ -153,7 +239,7 @@ mod tests {
             assert_eq!(text(|out| push_integer(out, value)), value.to_string());
         }
         assert_eq!(text(|out| push_integer(out, u64::MAX)), "18446744073709551615");
-        assert_eq!(text(|out| push_decimal(out, u64::MAX, 9)), "18446744073.709551615");
+        assert_eq!(text(|out| super::super::push_decimal(out, u64::MAX.into(), 9)), "18446744073.709551615");
     }
 
     proptest! {
@@ -170,7 +256,7 @@ mod tests {
             let mut expected = format!("{value:0width$}");
             expected.insert(expected.len() - usize::from(decimals), '.');
             let expected = expected.trim_end_matches('0').trim_end_matches('.');
-            prop_assert_eq!(text(|out| push_decimal(out, value, decimals)), expected);
+            prop_assert_eq!(text(|out| super::super::push_decimal(out, value.into(), decimals)), expected);
         }
     }
 }
