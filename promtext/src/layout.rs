@@ -44,9 +44,9 @@ pub(crate) struct Layout {
 #[derive(Debug)]
 struct Known {
     field: Field,
-    index: usize,
     /// Holding it is what makes its address unique.
     metric: Arc<Metric>,
+    index: u32,
     is_counter: bool,
     is_int: bool,
 }
@@ -69,7 +69,9 @@ impl Layout {
             let Spot { index, shown, .. } = *left.next().expect("a field a spot");
             let is_int = matches!(shown, Shown::Gauge(Number::Int(_)) | Shown::Counter(Number::Int(_)));
             let is_counter = matches!(shown, Shown::Counter(_));
-            points.push(Known { field, index, metric: metric(index), is_counter, is_int });
+            let metric = metric(index);
+            let index = u32::try_from(index).expect("fewer than 2^32 points");
+            points.push(Known { field, metric, index, is_counter, is_int });
         });
     }
 
@@ -87,7 +89,8 @@ impl Layout {
         }
         let mut filling = self.form.fill(out);
         for known in &self.points {
-            let point = &frame.points[known.index];
+            let index = known.index as usize;
+            let point = &frame.points[index];
             if !Arc::ptr_eq(&known.metric, &point.metric) {
                 return None;
             }
@@ -99,7 +102,7 @@ impl Layout {
             };
             if !fits {
                 let mut is_pushed = None;
-                filling.push(&known.field, |out| is_pushed = push(known.index, known.is_int, out));
+                filling.push(&known.field, |out| is_pushed = push(index, known.is_int, out));
                 is_pushed?;
             }
         }
@@ -121,11 +124,8 @@ impl Known {
     #[inline(always)]
     fn fill(&self, number: &Number, filling: &mut Filling<'_>) -> bool {
         match *number {
-            Number::Int(int) => self.is_int && filling.number(&self.field, int.cast_unsigned(), 0),
-            Number::Decimal { digits, decimals } => {
-                let short = u64::try_from(digits);
-                short.is_ok_and(|digits| decimals > 0 && filling.number(&self.field, digits, decimals))
-            }
+            Number::Int(int) => filling.integer(&self.field, int),
+            Number::Decimal { digits, decimals } => filling.decimal(&self.field, digits, decimals),
             Number::Float(_) => false,
         }
     }

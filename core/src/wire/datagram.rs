@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::{
     runs::{BLOCK, Run, Runs, Short},
-    text::{WORD_LEN, write_decimal, write_u64},
+    text::{write_decimal, write_u64},
 };
 
 /// The most bytes of a datagram that crosses a network whole: 1500 of Ethernet without the headers of IPv6, UDP and
@@ -191,7 +191,7 @@ impl Line<'_> {
         self.len += short.len();
     }
 
-    /// Appends an integer in decimal, unless it has more than [`WORD_LEN`] digits.
+    /// Appends an integer in decimal, unless it has more than sixteen digits.
     #[inline(always)]
     pub fn u64(&mut self, value: u64) -> bool {
         let len = write_u64(self.block(), value);
@@ -199,8 +199,7 @@ impl Line<'_> {
         len > 0
     }
 
-    /// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction, unless it is longer than
-    /// [`WORD_LEN`].
+    /// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction, unless it is longer than that.
     #[inline(always)]
     pub fn decimal(&mut self, digits: u64, decimals: u8) -> bool {
         let len = write_decimal(self.block(), digits, decimals);

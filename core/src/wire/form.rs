@@ -47,23 +47,21 @@ pub enum Blank {
 /// The place of one number in a form, or of any other text.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     /// The least integer that is as wide as the field.
     low: u64,
     /// How many such integers there are; none for what is no number.
     span: u64,
+    /// The last word.
+    base: u64,
+    /// That of the digits before the last eight.
+    high_base: u64,
     decimals: u8,
     /// Whether there are more than eight digits.
     is_long: bool,
     /// What stands in front of the last eight bytes of a decimal, or `'0'`.
     first: u8,
-    /// The digits of a word that stand before the point.
-    whole: u64,
-    /// The last word.
-    base: u64,
-    /// That of the digits before the last eight.
-    high_base: u64,
 }
 
 const WINDOW: usize = 24;
@@ -76,7 +74,7 @@ impl Form {
     /// Lays out a document with fields at these places, from the first to the last, and hands each of them to `add`.
     ///
     /// # Panics
-    /// If a field is not within the document, or not behind the one before.
+    /// If a field is not within the document, or not behind the one before; if the document has more than 4 GiB.
     pub fn lay_out(
         &mut self,
         document: &[u8],
@@ -89,7 +87,7 @@ impl Form {
             self.text.extend_from_slice(&document[copied..start]);
             copied = end;
             let field = Field::push(&mut self.text, clear_from, &document[start..end], blank);
-            clear_from = field.end;
+            clear_from = field.end();
             add(field);
         }
         self.text.extend_from_slice(&document[copied..]);
@@ -120,38 +118,49 @@ impl Filling<'_> {
     /// Goes to a field.
     #[inline(always)]
     pub fn reach(&mut self, field: &Field) {
-        if field.end > self.copied {
-            self.copy_to((field.end + AHEAD).min(self.text.len()));
+        if field.end() > self.copied {
+            self.copy_to((field.end() + AHEAD).min(self.text.len()));
         }
     }
 
     /// Writes over what stands `before` bytes before the field that was reached, up to eight bytes before it: these are its own.
     #[inline(always)]
     pub fn patch<const N: usize>(&mut self, field: &Field, before: usize, text: &[u8; N]) {
-        let at = field.start.wrapping_add(self.shift).wrapping_sub(before);
+        let at = field.start().wrapping_add(self.shift).wrapping_sub(before);
         self.out[at..][..N].copy_from_slice(text);
     }
 
-    /// Writes an integer, or `digits / 10^decimals`, into the field that was reached. Whether it fits: else it is to be
-    /// pushed.
+    /// Writes an integer into the field that was reached. Whether it fits: else it is to be pushed.
     #[inline(always)]
-    pub fn number(&mut self, field: &Field, digits: u64, decimals: u8) -> bool {
+    pub fn integer(&mut self, field: &Field, integer: i64) -> bool {
+        self.number(field, integer.cast_unsigned(), 0)
+    }
+
+    /// The same for `digits / 10^decimals`.
+    #[inline(always)]
+    pub fn decimal(&mut self, field: &Field, digits: u128, decimals: u8) -> bool {
+        let Ok(digits) = u64::try_from(digits) else { return false };
+        decimals > 0 && self.number(field, digits, decimals)
+    }
+
+    #[inline(always)]
+    fn number(&mut self, field: &Field, digits: u64, decimals: u8) -> bool {
         if digits.wrapping_sub(field.low) >= field.span || decimals != field.decimals {
             self.misfits += 1;
             return false;
         }
-        let end = field.end.wrapping_add(self.shift);
+        let end = field.end().wrapping_add(self.shift);
         let window: &mut [u8; WINDOW] = (&mut self.out[end - WINDOW..end]).try_into().expect("as many");
-        if field.is_long { field.long_number(window, digits) } else { field.number(window, split(digits)) }
+        if field.is_long { field.long_number(window, digits) } else { field.short_number(window, digits) }
     }
 
     /// Appends what does not fit the form in the place of the field that was reached.
     #[inline(always)]
     pub fn push(&mut self, field: &Field, push: impl FnOnce(&mut Vec<u8>)) {
-        self.out.truncate(field.start.wrapping_add(self.shift));
+        self.out.truncate(field.start().wrapping_add(self.shift));
         push(self.out);
-        self.copied = field.end;
-        self.shift = self.out.len().wrapping_sub(field.end);
+        self.copied = field.end();
+        self.shift = self.out.len().wrapping_sub(field.end());
     }
 
     /// Appends the rest, and says how many numbers were wider or narrower than their fields: when many are, the document
@@ -169,14 +178,26 @@ impl Filling<'_> {
 }
 
 impl Field {
+    #[inline(always)]
+    fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.end as usize
+    }
+
     /// Writes the last eight digits.
     #[inline(always)]
-    fn number(&self, window: &mut [u8; WINDOW], digits: u64) -> bool {
+    fn short_number(&self, window: &mut [u8; WINDOW], digits: u64) -> bool {
+        let digits = split(digits);
         if self.decimals == 0 {
             window[16..].copy_from_slice(&(digits + self.base).to_le_bytes());
             return true;
         }
-        let pointed = (digits & self.whole) >> 8 | digits & !self.whole;
+        let whole = u64::MAX >> (8 * (self.decimals & 7));
+        let pointed = (digits & whole) >> 8 | digits & !whole;
         window[16..].copy_from_slice(&(pointed + self.base).to_le_bytes());
         window[15] = digits.to_le_bytes()[0] + self.first;
         digits >> 56 != 0
@@ -186,7 +207,7 @@ impl Field {
     fn long_number(&self, window: &mut [u8; WINDOW], digits: u64) -> bool {
         let at = 8 - usize::from(self.decimals > 0);
         window[at..at + 8].copy_from_slice(&(split(digits / EIGHT) + self.high_base).to_le_bytes());
-        self.number(window, split(digits % EIGHT))
+        self.short_number(window, digits % EIGHT)
     }
 }
 
@@ -199,7 +220,6 @@ impl Field {
         decimals: 0,
         is_long: false,
         first: 0,
-        whole: 0,
         base: 0,
         high_base: 0,
     };
@@ -209,7 +229,7 @@ impl Field {
         let start = text.len();
         let loose = |text: &mut Vec<u8>| {
             text.extend_from_slice(was);
-            Field { start, end: text.len(), ..Field::TEXT }
+            Field { start: short(start), end: short(text.len()), ..Field::TEXT }
         };
         let (digits, decimals) = match blank {
             Blank::Integer(int) => (u64::try_from(int).ok(), 0),
@@ -227,8 +247,8 @@ impl Field {
         let end = text.len();
         let low = if wide == u32::from(decimals) + 1 { 0 } else { 10u64.pow(wide - 1) };
         let mut field = Field {
-            start,
-            end,
+            start: short(start),
+            end: short(end),
             low,
             span: 10u64.pow(wide) - low,
             decimals,
@@ -239,7 +259,6 @@ impl Field {
         let point = usize::from(decimals > 0);
         if decimals > 0 {
             text[end - usize::from(decimals) - 1] = b'.';
-            field.whole = u64::MAX >> (8 * decimals);
             field.first = text[end - 9];
         }
         field.base = word(text, end - 8);
@@ -248,6 +267,10 @@ impl Field {
         }
         field
     }
+}
+
+fn short(at: usize) -> u32 {
+    u32::try_from(at).expect("documents of less than 4 GiB")
 }
 
 #[cfg(test)]
@@ -310,12 +333,9 @@ mod tests {
                 for ((_, blank), field) in now.iter().zip(&laid_out) {
                     filling.reach(field);
                     let fits = match *blank {
-                        Blank::Integer(int @ 0..) => filling.number(field, int.unsigned_abs(), 0),
-                        Blank::Decimal { digits, decimals: decimals @ 1.. } => {
-                            let short = u64::try_from(digits).expect("digits of 64 bits");
-                            filling.number(field, short, decimals)
-                        }
-                        _ => false,
+                        Blank::Integer(integer) => filling.integer(field, integer),
+                        Blank::Decimal { digits, decimals } => filling.decimal(field, digits, decimals),
+                        Blank::Text => false,
                     };
                     if !fits {
                         filling.push(field, |out| push(*blank, out));

@@ -204,9 +204,11 @@ fn ascii(digits: u64) -> u64 {
 }
 
 /// The eight digits of a number below 10^8, one a byte, the first one lowest.
-#[inline]
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, reason = "a division of 32 bits is shorter, and 10^8 has no more")]
 pub(in crate::wire) fn split(value: u64) -> u64 {
-    let fours = (value / 10_000) | (value % 10_000) << 32;
+    let value = value as u32;
+    let fours = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let pairs = hundreds | (fours - hundreds * 100) << 16;
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;

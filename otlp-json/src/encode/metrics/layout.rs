@@ -20,6 +20,8 @@ pub(super) struct Layout {
     form: Form,
     /// In the order of the form.
     spots: Vec<Spot>,
+    /// The family of each spot, and its place there.
+    members: Vec<(usize, usize)>,
     /// Points of which the form has nothing.
     absent: Vec<(usize, Arc<Metric>)>,
     /// Of the entry that is being laid out.
@@ -39,14 +41,12 @@ struct Of {
 #[derive(Debug)]
 struct Spot {
     field: Field,
-    index: usize,
     metric: Arc<Metric>,
+    index: u32,
     /// From the digits of the time to the field.
-    time_before: usize,
+    time_before: u32,
     shown: Shown,
     kind: Kind,
-    /// The family of a histogram, and its place there.
-    member: (usize, usize),
 }
 
 /// Where the values of an entry stand that is being laid out.
@@ -84,6 +84,7 @@ impl Layout {
             return;
         }
         self.spots.clear();
+        self.members.clear();
         self.absent.clear();
         let known = |series: &Series| (series.index, Arc::clone(&frame.points[series.index].metric));
         let members = || {
@@ -97,7 +98,7 @@ impl Layout {
         self.absent.extend(absent.map(|(_, _, series)| known(series)));
         self.absent.extend(template.outsiders().iter().map(known));
         let mut shown = members().filter(|(_, _, series)| series.shown != Shown::No);
-        let spots = &mut self.spots;
+        let (spots, places) = (&mut self.spots, &mut self.members);
         self.form.lay_out(entry, self.places.drain(..), |field| {
             let (kind, member, series) = shown.next().expect("a series a field");
             let (index, metric) = known(series);
@@ -106,8 +107,10 @@ impl Layout {
                 Shown::Double => DOUBLE_KEY.len(),
                 _ => 0,
             };
-            let time_before = TIME_LEN + series.attributes.len() + key;
-            spots.push(Spot { field, index, metric, time_before, shown: series.shown, kind, member });
+            let short = |n: usize| u32::try_from(n).expect("fewer than 2^32 points, and shorter labels");
+            let (index, time_before) = (short(index), short(TIME_LEN + series.attributes.len() + key));
+            spots.push(Spot { field, metric, index, time_before, shown: series.shown, kind });
+            places.push(member);
         });
         if self.scope != frame.scope {
             self.scope.clone_from(&frame.scope);
@@ -130,20 +133,20 @@ impl Layout {
             return None;
         }
         let mut filling = self.form.fill(out);
-        for spot in &self.spots {
-            let point = &frame.points[spot.index];
+        for (spot, member) in self.spots.iter().zip(&self.members) {
+            let point = &frame.points[spot.index as usize];
             if !Arc::ptr_eq(&spot.metric, &point.metric) {
                 return None;
             }
             filling.reach(&spot.field);
-            filling.patch(&spot.field, spot.time_before, time);
+            filling.patch(&spot.field, spot.time_before as usize, time);
             let fits = match &point.value {
                 Value::Gauge(number) if spot.kind == Kind::Gauge => spot.fill(*number, &mut filling),
                 Value::Counter(number) if spot.kind == Kind::Counter => spot.fill(*number, &mut filling),
                 _ => false,
             };
             if !fits {
-                spot.push(template, &point.value, &mut filling)?;
+                spot.push(template, *member, &point.value, &mut filling)?;
             }
         }
         let is_worn = filling.finish() > self.spots.len() / 4;
@@ -173,27 +176,28 @@ impl Spot {
     #[inline(always)]
     fn fill(&self, number: Number, filling: &mut Filling<'_>) -> bool {
         match number {
-            Number::Int(int) => {
-                self.shown == Shown::Int && filling.number(&self.field, int.cast_unsigned(), 0)
-            }
-            Number::Decimal { digits, decimals } => {
-                let short = u64::try_from(digits);
-                short.is_ok_and(|digits| decimals > 0 && filling.number(&self.field, digits, decimals))
-            }
+            Number::Int(int) => filling.integer(&self.field, int),
+            Number::Decimal { digits, decimals } => filling.decimal(&self.field, digits, decimals),
             Number::Float(_) => false,
         }
     }
 
     /// Appends what does not fit. Nothing if the point is not what it was.
     #[inline(never)]
-    fn push(&self, template: &Template, value: &Value, filling: &mut Filling<'_>) -> Option<()> {
+    fn push(
+        &self,
+        template: &Template,
+        (family, nth): (usize, usize),
+        value: &Value,
+        filling: &mut Filling<'_>,
+    ) -> Option<()> {
         match (self.kind, value) {
             (Kind::Gauge, Value::Gauge(number)) => self.push_number(*number, filling),
             (Kind::Counter, Value::Counter(number)) if is_ascending(*number) => {
                 self.push_number(*number, filling)
             }
             (Kind::Histogram, Value::Histogram(_)) | (Kind::Exponential, Value::ExponentialHistogram(_)) => {
-                let series = &template.families()[self.member.0].members[self.member.1];
+                let series = &template.families()[family].members[nth];
                 let bounds = &template.text()[series.bounds.clone()];
                 let mut is_pushed = series.takes(value);
                 filling.push(&self.field, |out| is_pushed = is_pushed && push_histogram(bounds, value, out));
