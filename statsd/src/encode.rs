@@ -162,6 +162,9 @@ impl Encoder {
         let end = End::of(&[stamp, b"\n"]);
         let mut encoded = Encoded::default();
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
+            if series.rests(&point.value, delivered) {
+                continue;
+            }
             let outcome = if let Some((number, is_counter)) = series.plain(&point.value, delivered) {
                 let tail = if is_counter { series.tails.counter } else { series.tails.gauge };
                 let pushed = Plain { text, head: series.head, tail, end: &end }.push(number, out);
@@ -225,6 +228,16 @@ impl Encoder {
 }
 
 impl Series {
+    /// Whether there is nothing to say: not now, and not of what was before.
+    #[inline]
+    fn rests(&mut self, value: &Value, delivered: usize) -> bool {
+        let rests = matches!(value, Value::Absent) && self.rest.is_nothing(delivered);
+        if rests {
+            self.rest.settle_sum(delivered);
+        }
+        rests
+    }
+
     /// The number of a point whose line is all that there is to say, and whether it is a counter's.
     #[inline]
     fn plain<'v>(&self, value: &'v Value, delivered: usize) -> Option<(&'v Number, bool)> {

@@ -145,7 +145,7 @@ proptest! {
         let metric = |name: &String| Arc::new(Metric::new(name.clone()).label("key", "value"));
         let metrics: Vec<_> = names.iter().map(metric).collect();
         let (mut encoder, mut out) = (Encoder::new(Style::new()), Datagrams::new(limit));
-        // What each series has counted and not delivered, from the first count on.
+        // What each series has counted and not delivered.
         let mut kept = vec![None; names.len()];
         for (says, hundredths) in &ticks {
             let mut points = Vec::new();
@@ -184,7 +184,7 @@ proptest! {
             for (at, line) in &lines {
                 end += line.len();
                 if let Some(at) = at && end <= delivered {
-                    kept[*at] = Some(0);
+                    kept[*at] = None;
                 }
             }
         }

@@ -1,9 +1,12 @@
-//! `tick [SERIES [MOVING [SCRAPE]]]`: what a tick costs a program of many series, and which part of it costs how much.
+//! `tick [SERIES [MOVING [IDLE [SCRAPE]]]]`: what a tick costs a program of many series, and which part of it costs how
+//! much.
 //!
 //! A reporter ticks once a second with all four exporters, and one series in `MOVING` moves from tick to tick, each tick
 //! others: 100 000 series and one in ten, unless told otherwise. Six series in ten are counters, two are gauges, and two
-//! histograms of two digits with some tens of values each: about what services show. Receivers are a process of their
-//! own that reads and forgets; it scrapes every `SCRAPE` seconds, 1 unless told otherwise.
+//! histograms of two digits with some tens of values each: about what services show. Those who push send what stands
+//! still with every `IDLE`-th tick ([`View::idle_every`]): 60 unless told otherwise, 1 for all of it with every tick.
+//! Receivers are a process of their own that reads and forgets; it scrapes every `SCRAPE` seconds, 15 unless told
+//! otherwise, as Prometheus does.
 //!
 //! Processor time is what the kernel says of each thread ([`schedstat`]); that of the sending side, so it includes what
 //! the loopback device does for the receiver. The terms below are measured in one thread, one after the other, after
@@ -42,11 +45,16 @@ fn main() {
     }
     let number =
         |at: usize, otherwise| words.get(at).map_or(otherwise, |word| word.parse().expect("a number"));
-    let (series, moving, scrape) = (number(0, 100_000), number(1, 10), number(2, 1));
+    let (series, moving) = (number(0, 100_000), number(1, 10));
+    let (idle, scrape) = (number(2, 60), number(3, 15));
+    let everything = View::everything().idle_every(u32::try_from(idle).expect("a number of ticks"));
     let mut program = Program::new(series, moving);
-    println!("{series} series, one in {moving} moves, {TICKS} ticks at 1 Hz, scraped every {scrape} s\n");
-    program.report(scrape as u64);
-    program.terms();
+    println!(
+        "{series} series, one in {moving} moves, the others are sent every {idle} ticks\n\
+         {TICKS} ticks at 1 Hz, scraped every {scrape} s\n"
+    );
+    program.report(&everything, scrape as u64);
+    program.terms(&everything);
 }
 
 /// What counts, and all that it counts.
@@ -107,15 +115,19 @@ impl Program {
     }
 
     /// Ticks, and prints what each thread made of them.
-    fn report(&mut self, scrape: u64) {
+    fn report(&mut self, everything: &View, scrape: u64) {
         let before = resident_kib();
         let mut receivers = Receivers::start(scrape);
         let page = PromText::bind("0").expect("a free port");
         let port = page.local_addr().port();
         let reporting = Reporter::every(Duration::from_secs(1))
-            .export(Otlp::http(&format!("http://{}", receivers.tcp)).expect("a url"))
-            .export(Statsd::udp(&receivers.udp).expect("an address"))
-            .export(Influx::v1(&format!("http://{}/write?db=x", receivers.tcp)).expect("a url"))
+            .export(Otlp::http(&format!("http://{}", receivers.tcp)).expect("a url").view(everything.clone()))
+            .export(Statsd::udp(&receivers.udp).expect("an address").view(everything.clone()))
+            .export(
+                Influx::v1(&format!("http://{}/write?db=x", receivers.tcp))
+                    .expect("a url")
+                    .view(everything.clone().histograms(Shape::Recorded)),
+            )
             .export(page)
             .start(&self.registry);
         // What is rendered once, when a series appears, is not a tick's.
@@ -163,13 +175,12 @@ impl Program {
     }
 
     /// Every part of a tick by itself.
-    fn terms(&mut self) {
-        let everything = View::everything;
-        let mut otlp = Term::new("otlp", everything());
-        let mut influx = Term::new("influx", everything().histograms(Shape::Recorded));
-        let deltas = everything().histograms(Shape::Recorded).temporality(Temporality::Delta);
+    fn terms(&mut self, everything: &View) {
+        let mut otlp = Term::new("otlp", everything.clone());
+        let mut influx = Term::new("influx", everything.clone().histograms(Shape::Recorded));
+        let deltas = everything.clone().histograms(Shape::Recorded).temporality(Temporality::Delta);
         let mut statsd = Term::new("statsd", deltas);
-        let mut prometheus = Term::new("prometheus", everything().histograms(Shape::Explicit));
+        let mut prometheus = Term::new("prometheus", View::everything().histograms(Shape::Explicit));
         let mut to_otlp = barewire_otlp_json::Encoder::new();
         let mut to_influx = barewire_influx::Encoder::new();
         let mut to_statsd = barewire_statsd::Encoder::new(barewire_statsd::Style::new());

@@ -110,12 +110,21 @@ impl Distribution {
     /// Every bucket that counted something: its smallest and largest value, and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
         let power = self.precision.power();
+        self.counts().map(move |(bucket, count)| (lowest(power, bucket), highest(power, bucket), count))
+    }
+
+    /// The number of every bucket that counted something, and its count.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let used = self.rows.iter().enumerate().filter(|(_, sum)| **sum > 0);
         let counts = used.flat_map(|(row, _)| (row * ROW..).zip(&self.counts[row * ROW..][..ROW]));
-        counts.filter(|(_, count)| **count > 0).map(move |(at, count)| {
-            let bucket = self.first + at;
-            (lowest(power, bucket), highest(power, bucket), *count)
-        })
+        counts.filter(|(_, count)| **count > 0).map(|(at, count)| (self.first + at, *count))
+    }
+
+    /// The number of the last bucket that counted something.
+    pub(crate) fn last(&self) -> Option<usize> {
+        let used = |count: &u64| *count > 0;
+        let end = (self.rows.iter().rposition(used)? + 1) * ROW;
+        Some(self.first + self.counts[..end].iter().rposition(used)?)
     }
 
     /// Adds all values of another distribution, of any precision.
@@ -243,17 +252,12 @@ impl Distribution {
 
     /// Draws the extremes in to the buckets that are still in use.
     fn narrow(&mut self) {
-        let used = |count: &u64| *count > 0;
-        let first_row = self.rows.iter().position(used).map(|row| row * ROW);
-        let low = first_row.and_then(|from| Some(from + self.counts[from..].iter().position(used)?));
-        let after_last_row = self.rows.iter().rposition(used).map(|row| (row + 1) * ROW);
-        let high = after_last_row.and_then(|to| self.counts[..to].iter().rposition(used));
-        let (Some(low), Some(high)) = (low, high) else {
+        let (Some((low, _)), Some(high)) = (self.counts().next(), self.last()) else {
             (self.min, self.max) = (u64::MAX, 0);
             return;
         };
-        self.min = self.min.max(lowest(self.precision.power(), self.first + low));
-        self.max = self.max.min(self.ceiling(self.first + high));
+        self.min = self.min.max(lowest(self.precision.power(), low));
+        self.max = self.max.min(self.ceiling(high));
     }
 }
 

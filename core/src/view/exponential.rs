@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Distribution, Precision, Unit,
-    record::buckets::{bucket_of, highest, lowest},
+    record::buckets::{highest, lowest},
 };
 
 /// Of a bucket that has counted zeros.
@@ -43,7 +43,8 @@ pub(super) fn fill(distribution: &Distribution, unit: &Unit, value: &mut Value) 
     let counts = &mut shown.positive.counts;
     counts.clear();
     counts.resize(width, 0);
-    for (index, count) in indexed(distribution, indices) {
+    for (bucket, count) in distribution.counts() {
+        let index = indices[bucket];
         if index == ZERO {
             shown.zero_count += count;
         } else {
@@ -63,20 +64,16 @@ struct Fit {
 impl Fit {
     /// The finest scale at which the buckets are few enough.
     fn of(distribution: &Distribution, indices: &[i32]) -> Self {
-        let mut used = indexed(distribution, indices).map(|(index, _)| index).filter(|index| *index != ZERO);
-        let Some(first) = used.next() else { return Fit { shift: 0, offset: 0, width: 0 } };
-        let last = used.last().unwrap_or(first);
+        let used = distribution.counts().map(|(bucket, _)| indices[bucket]).find(|index| *index != ZERO);
+        let (Some(first), Some(last)) = (used, distribution.last()) else {
+            return Fit { shift: 0, offset: 0, width: 0 };
+        };
+        let last = indices[last];
         let width = |shift: u32| ((last >> shift) - (first >> shift)).unsigned_abs() as usize + 1;
         let coarsest = distribution.precision().power();
         let shift = (0..coarsest).find(|shift| width(*shift) <= Shape::MAX_BUCKETS).unwrap_or(coarsest);
         Fit { shift, offset: first >> shift, width: width(shift) }
     }
-}
-
-/// Of each bucket in use, the index at the finest scale, and its count.
-fn indexed<'a>(distribution: &'a Distribution, indices: &'a [i32]) -> impl Iterator<Item = (i32, u64)> + 'a {
-    let power = distribution.precision().power();
-    distribution.buckets().map(move |(low, _, count)| (indices[bucket_of(power, low)], count))
 }
 
 /// By bucket, the index at the finest scale of its middle, in a unit that is `decimals` digits coarser.

@@ -294,11 +294,19 @@ fn push_buckets(buckets: &ExponentialBuckets, out: &mut Vec<u8>) {
 }
 
 fn push_counts(counts: &[u64], out: &mut Vec<u8>) {
-    for (index, &count) in counts.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"\"" } else { b",\"" });
-        push_u64(out, count);
-        out.push(b'"');
+    for &count in counts {
+        match u8::try_from(count) {
+            // Most buckets of most histograms: one move.
+            Ok(count @ 0..=9) => out.extend_from_slice(&[b'"', b'0' + count, b'"', b',']),
+            _ => {
+                out.push(b'"');
+                push_u64(out, count);
+                out.extend_from_slice(b"\",");
+            }
+        }
     }
+    // A comma that nothing follows.
+    out.pop_if(|last| *last == b',');
 }
 
 /// What both kinds of histogram end with.

@@ -11,7 +11,7 @@ const SCALES: std::ops::RangeInclusive<i32> = -10..=20;
 /// What a series has counted and not delivered yet.
 #[derive(Debug, Default)]
 pub(super) enum Rest {
-    /// Nothing was counted, ever: a gauge, or a series without a value so far.
+    /// Nothing was counted that is not delivered; or it is a gauge, or a series without a value so far.
     #[default]
     None,
     /// Of a counter.
@@ -49,13 +49,13 @@ pub(super) struct Scratch {
 }
 
 impl Rest {
-    /// Whether nothing is kept of a counter, or of what becomes one, when the first `delivered` bytes were delivered.
+    /// Whether nothing is kept when the first `delivered` bytes were delivered.
     #[inline]
     pub(super) fn is_nothing(&self, delivered: usize) -> bool {
         match self {
             Rest::None => true,
             Rest::Sum(sum) => sum.end <= delivered,
-            Rest::Samples(_) => false,
+            Rest::Samples(samples) => samples.is_empty(),
         }
     }
 
@@ -115,16 +115,10 @@ impl Rest {
     }
 
     /// Forgets a counter's sum if it is among the first `delivered` bytes, which were delivered.
+    #[inline]
     pub(super) fn settle_sum(&mut self, delivered: usize) {
-        if let Rest::Sum(Sum { number, end }) = self
-            && *end <= delivered
-        {
-            *number = match *number {
-                Number::Int(_) => Number::Int(0),
-                Number::Float(_) => Number::Float(0.0),
-                Number::Decimal { decimals, .. } => Number::Decimal { digits: 0, decimals },
-            };
-            *end = NOWHERE;
+        if matches!(self, Rest::Sum(sum) if sum.end <= delivered) {
+            *self = Rest::None;
         }
     }
 
@@ -181,9 +175,15 @@ fn wide(int: i64) -> u128 {
 /// The middles of the buckets of the window. Finer ones than the Agent's sketch tells apart would fill datagrams for
 /// nothing, so they are joined to buckets of less than 0.8 %.
 fn recorded(shown: &Recorded, coarse: &mut Distribution, out: &mut Vec<Weighted>) {
-    debug_assert_eq!(coarse.precision(), Precision::Two);
-    coarse.clear();
-    coarse.merge(&shown.window);
+    let coarse = match shown.window.precision() {
+        Precision::Three => {
+            debug_assert_eq!(coarse.precision(), Precision::Two);
+            coarse.clear();
+            coarse.merge(&shown.window);
+            coarse
+        }
+        _ => &shown.window,
+    };
     let (Some(min), Some(max)) = (coarse.min(), coarse.max()) else { return };
     out.extend(coarse.buckets().map(|(low, high, count)| {
         let middle = low.midpoint(high).max(min).min(max);

@@ -70,7 +70,8 @@ impl Layout {
         Places { entry, places: &mut self.places }
     }
 
-    /// Keeps the `entry`, if all points that are present are in it.
+    /// Keeps the `entry`, if all points that are present are in it, and most are: a view that shows what moves shows others
+    /// with the next tick.
     pub(super) fn end(
         &mut self,
         template: &Template,
@@ -80,7 +81,8 @@ impl Layout {
         entry: &[u8],
     ) {
         let is_lasting = frame.temporality == Temporality::Cumulative && stamp.time.is_some();
-        if !is_lasting || encoded.left_out > 0 || encoded.points == 0 {
+        let has_most = encoded.points as usize * 2 > frame.points.len();
+        if !is_lasting || !has_most || encoded.left_out > 0 {
             return;
         }
         self.spots.clear();
