@@ -275,14 +275,23 @@ impl Statsd {
     /// it is not all.
     fn send(&mut self, deadline: Instant) -> (usize, Option<ExportError>) {
         let (mut counts, mut error, mut patience) = (Counts::default(), None, None);
-        let mut delivered = 0;
-        for datagram in self.datagrams.iter() {
+        let mut datagrams = self.datagrams.iter();
+        while let Some(datagram) = datagrams.next() {
             if error.is_none() {
                 error = self.way.send_patiently(datagram, &mut patience, deadline).err();
             }
             counts.add(datagram, error.is_none());
-            delivered += if error.is_none() { datagram.len() } else { 0 };
+            // With the first that is delivered, others may be.
+            while error.is_none() {
+                let taken = self.way.send_batch(datagrams.clone());
+                datagrams.by_ref().take(taken).for_each(|datagram| counts.add(datagram, true));
+                if taken == 0 {
+                    break;
+                }
+            }
         }
+        drop(datagrams);
+        let delivered = usize::try_from(counts.bytes_sent).unwrap_or(usize::MAX);
         self.count(counts);
         (delivered, error)
     }

@@ -75,6 +75,8 @@ impl Datagrams {
     /// into a datagram; if not, it is taken back.
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.line.clear();
+        // One that grows does not allocate again.
+        self.line.reserve(self.cuts.limit_bytes);
         write(&mut self.line);
         let len = self.line.len();
         self.make_room(len);
@@ -119,7 +121,7 @@ impl Datagrams {
     }
 
     /// The datagrams, in order; none of them is empty.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let starts = std::iter::once(0).chain(self.cuts.starts.iter().copied());
         let ends = self.cuts.starts.iter().copied().chain([self.cuts.len]);
         starts

@@ -29,16 +29,26 @@ impl Udp {
         mut lost: impl FnMut(Range<usize>),
     ) -> (u64, Option<ExportError>) {
         let (mut sent, mut start, mut error) = (0, 0, None);
-        for datagram in self.lines.iter() {
+        let mut datagrams = self.lines.iter();
+        while let Some(datagram) = datagrams.next() {
             let end = start + datagram.len();
-            match self.socket.send(datagram, deadline) {
-                Ok(Fate::Taken) => sent += datagram.len() as u64,
-                other => {
-                    lost(start..end);
-                    error = Some(why(self.socket.peer(), other));
+            let fate = self.socket.send(datagram, deadline);
+            start = end;
+            if !matches!(fate, Ok(Fate::Taken)) {
+                lost(end - datagram.len()..end);
+                error = Some(why(self.socket.peer(), fate));
+                continue;
+            }
+            sent += datagram.len() as u64;
+            // With the first that is taken, others may be.
+            loop {
+                let taken = self.socket.send_batch(datagrams.clone());
+                let bytes: usize = datagrams.by_ref().take(taken).map(<[u8]>::len).sum();
+                (start, sent) = (start + bytes, sent + bytes as u64);
+                if taken == 0 {
+                    break;
                 }
             }
-            start = end;
         }
         (sent, error)
     }

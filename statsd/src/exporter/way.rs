@@ -92,7 +92,18 @@ impl Way {
         }
     }
 
-    /// The same, and waits where there is no room: until `patience` ends, which the first such datagram of a snapshot
+    /// Delivers many datagrams at once, and returns how many: of those that come first, as many as go without a question.
+    pub(super) fn send_batch<'d>(&mut self, datagrams: impl Iterator<Item = &'d [u8]>) -> usize {
+        match self {
+            Way::Udp(socket) => socket.send_batch(datagrams),
+            #[cfg(unix)]
+            Way::Datagram(socket) => socket.send_batch(datagrams),
+            #[cfg(unix)]
+            Way::Stream(_) => 0,
+        }
+    }
+
+    /// Delivers one, and waits where there is no room: until `patience` ends, which the first such datagram of a snapshot
     /// begins.
     pub(super) fn send_patiently(
         &mut self,

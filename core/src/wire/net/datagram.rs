@@ -18,6 +18,8 @@ use std::{
     sync::Arc,
     time::Instant,
 };
+#[cfg(target_os = "linux")]
+mod batch;
 #[cfg(test)]
 mod tests;
 
@@ -111,7 +113,36 @@ impl DatagramSocket {
         };
         sent.map_err(|kind| NetError { peer: Arc::clone(&self.peer), kind })
     }
+
+    /// Hands over as many of the datagrams, from the first on, as go without a question, by one call where the system has
+    /// one for that. Returns how many the kernel has taken: what is left is for [`DatagramSocket::send`], which says what is
+    /// the matter. None goes unless there are [`BATCH`] of them, and one was sent before: so somebody is known to listen.
+    pub fn send_batch<'d>(&mut self, datagrams: impl IntoIterator<Item = &'d [u8]>) -> usize {
+        let mut batch = [[].as_slice(); BATCH];
+        let mut places = batch.iter_mut();
+        for (place, datagram) in places.by_ref().zip(datagrams) {
+            *place = datagram;
+        }
+        if places.len() > 0 { 0 } else { self.send_whole(&batch) }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn send_whole(&mut self, datagrams: &[&[u8]; BATCH]) -> usize {
+        match &self.way {
+            Way::Udp(Udp { socket: Some(socket), .. }) => batch::send_udp(socket, datagrams),
+            Way::Unix(Unix { socket: Some(socket), .. }) => batch::send(socket, datagrams),
+            _ => 0,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn send_whole(&mut self, _: &[&[u8]; BATCH]) -> usize {
+        0
+    }
 }
+
+/// How many datagrams are a batch.
+pub const BATCH: usize = 32;
 
 impl fmt::Debug for DatagramSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -32,7 +32,7 @@ use self::tls::Secure;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
 pub use self::{
-    datagram::{DatagramSocket, Fate},
+    datagram::{BATCH, DatagramSocket, Fate},
     error::{NetError, NetErrorKind, Stage},
     retry_after::MAX_RETRY_AFTER,
 };

@@ -48,6 +48,38 @@ fn a_receiver_that_is_gone_is_noticed_and_so_is_its_return() {
     assert_eq!(received(&back), b"3");
 }
 
+/// As many different datagrams as a batch has.
+#[cfg(target_os = "linux")]
+fn batch<R>(run: impl FnOnce(&[&[u8]; BATCH]) -> R) -> R {
+    let texts: [String; BATCH] = std::array::from_fn(|at| format!("batch.{at}:1|c\n"));
+    run(&std::array::from_fn(|at| texts[at].as_bytes()))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_batch_arrives_in_order_once_somebody_is_known_to_listen() {
+    let (receiver, mut socket) = receiver("127.0.0.1:0");
+    batch(|datagrams| {
+        assert_eq!(socket.send_batch(*datagrams), 0);
+        assert_eq!(socket.send(b"first", in_time()).unwrap(), Fate::Taken);
+        assert_eq!(socket.send_batch(*datagrams), BATCH);
+        assert_eq!(received(&receiver), b"first");
+        for datagram in datagrams {
+            assert_eq!(received(&receiver), *datagram);
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_of_a_batch_is_taken_for_sent_that_nobody_listened_to() {
+    let (gone, mut socket) = receiver("127.0.0.1:0");
+    assert_eq!(socket.send(b"1", in_time()).unwrap(), Fate::Taken);
+    drop(gone);
+    assert_eq!(batch(|datagrams| socket.send_batch(*datagrams)), 0);
+    assert_eq!(socket.send(b"2", in_time()).unwrap(), Fate::Bounced);
+}
+
 #[test]
 fn every_address_of_a_name_is_tried() {
     let (receiver, mut socket) = receiver("127.0.0.1:0");
@@ -195,6 +227,31 @@ mod unix {
         assert!(taken > 0);
         receiver.recv(&mut [0; 8192]).unwrap();
         assert_eq!(socket.send(b"x", in_time()).unwrap(), Fate::Taken);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_batch_ends_where_the_queue_of_the_receiver_does() {
+        let place = Place::new();
+        let receiver = UnixDatagram::bind(&place.0).unwrap();
+        receiver.set_nonblocking(true).unwrap();
+        let mut socket = DatagramSocket::unix(&place.0).unwrap();
+        assert_eq!(socket.send(b"first", in_time()).unwrap(), Fate::Taken);
+        batch(|datagrams| {
+            let mut taken = 1;
+            let rest = loop {
+                match socket.send_batch(*datagrams) {
+                    BATCH => taken += BATCH,
+                    rest => break rest,
+                }
+            };
+            assert_eq!(socket.send(b"no room", in_time()).unwrap(), Fate::NoRoom);
+            let mut bytes = [0; 100];
+            let queue = std::iter::from_fn(|| receiver.recv(&mut bytes).ok().map(|len| bytes[..len].to_vec()));
+            let all: Vec<_> = queue.collect();
+            assert_eq!(all.len(), taken + rest);
+            assert!(all[taken..].iter().eq(&datagrams[..rest]));
+        });
     }
 
     #[test]
