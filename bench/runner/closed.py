@@ -2,7 +2,7 @@
 
 from process import Nginx, Target
 from report import Spread
-from rivals import Barewire, H2load, K6, Oha, Wrk
+from rivals import Barewire, Floor, H2load, K6, Oha, Wrk
 from sinks import Sinks
 from turns import HEAD, by_turns, ratio, rows, sample
 
@@ -20,7 +20,8 @@ def section(report, cores, options):
         "Closed model",
         "CPU of the client, user and system, by requests that the server counted. barewire streams to all four exporters at "
         "1 Hz meanwhile. wrk's p99 is corrected by invention: it adds samples that nobody measured where a response took "
-        "longer than it expected; h2load tells no percentiles.")
+        "longer than it expected; h2load tells no percentiles. The floor is no load generator: one send and one recv a request "
+        "over as many connections, and nothing else, so what it costs is the kernel's.")
     with Sinks(cores.beside) as sinks:
         with Target(cores.server) as target:
             for connections in (64, 256):
@@ -32,7 +33,8 @@ def section(report, cores, options):
 
 def clients(options, sinks):
     rivals = [Wrk(), H2load(), Oha(), *([K6(options.folder)] if "k6" in options.rivals else [])]
-    return {"barewire": Barewire(*sinks.flags())} | {rival.name: rival for rival in rivals if rival.name in options.rivals}
+    found = {rival.name: rival for rival in rivals if rival.name in options.rivals}
+    return {"barewire": Barewire(*sinks.flags()), Floor.name: Floor()} | found
 
 
 def gate(report, cores, options, target, sinks, connections):

@@ -101,6 +101,17 @@ class Oha(Rival):
         return took | {"mean": told["summary"]["average"] * 1e3}
 
 
+class Floor(Rival):
+    """No load generator: one send and one recv a request, and nothing of its own."""
+
+    name = "floor"
+    program = Path("bench/target/release/floor")
+
+    def argv(self, url, connections, seconds, rate=None):
+        address = url.removeprefix("http://").rstrip("/")
+        return [self.program, address, connections, seconds]
+
+
 class K6(Rival):
     name = "k6"
     version = ["version"]

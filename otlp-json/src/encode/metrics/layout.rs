@@ -81,7 +81,7 @@ impl Layout {
         entry: &[u8],
     ) {
         let is_lasting = frame.temporality == Temporality::Cumulative && stamp.time.is_some();
-        let has_most = encoded.points as usize * 2 > frame.points.len();
+        let has_most = encoded.points.saturating_mul(2) > frame.points.len() as u64;
         if !is_lasting || !has_most || encoded.left_out > 0 {
             return;
         }
