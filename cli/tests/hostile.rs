@@ -258,7 +258,7 @@ fn value() -> impl Strategy<Value = Value> {
         2 => (0..10_u8, vec(any::<u32>(), 0..20)).prop_map(|(decimals, values)| {
             let mut window = Distribution::default();
             values.into_iter().for_each(|value| window.record(u64::from(value)));
-            Value::from(Recorded { decimals, run: window.clone(), window })
+            Value::from(Recorded { decimals, run: window.clone().into(), window })
         }),
     ]
 }

@@ -191,7 +191,7 @@ impl From<Value> for view::Value {
             }
             Value::Recorded { decimals, run, window } => view::Value::from(Recorded {
                 decimals: decimals % 19,
-                run: recorded(run.into_iter()),
+                run: recorded(run.into_iter()).into(),
                 window: recorded(window.into_iter().map(u64::from)),
             }),
         }

@@ -84,7 +84,7 @@ fn frame() -> Frame {
         };
         let mut run = Distribution::new(Precision::Three);
         [1_000_000, 5_000_000, 70_000_000].into_iter().for_each(|ns| run.record(ns));
-        let recorded = Recorded { decimals: 9, window: run.clone(), run };
+        let recorded = Recorded { decimals: 9, window: run.clone(), run: run.into() };
         points.extend([
             Point { metric: metric("gauge"), value: Value::Gauge(number) },
             Point { metric: metric("late"), value: Value::Gauge(number) },
@@ -108,7 +108,7 @@ fn refill(frame: &mut Frame, tick: i64) {
             Value::Histogram(histogram) => histogram.counts[0] = tick.unsigned_abs(),
             Value::ExponentialHistogram(histogram) => histogram.zero_count = tick.unsigned_abs(),
             // Of the buckets that are there already.
-            Value::Recorded(recorded) => recorded.run.record(5_000_000),
+            Value::Recorded(recorded) => Arc::make_mut(&mut recorded.run).record(5_000_000),
             Value::Absent => {}
         }
     }

@@ -328,7 +328,7 @@ fn recorded() -> impl Strategy<Value = Recorded> {
     let decimals = prop_oneof![Just(0), Just(6), Just(9)];
     (decimals, distribution(), distribution()).prop_map(|(decimals, run, window)| Recorded {
         decimals,
-        run,
+        run: run.into(),
         window,
     })
 }

@@ -472,7 +472,7 @@ fn another_escaping_renders_everything_anew() {
 
 #[test]
 fn a_distribution_is_left_out_in_every_combination() {
-    let recorded = Recorded { decimals: 9, run: Distribution::default(), window: Distribution::default() };
+    let recorded = Recorded { decimals: 9, run: std::sync::Arc::default(), window: Distribution::default() };
     for (format, escaping) in FORMATS.into_iter().flat_map(|format| SCHEMES.map(|scheme| (format, scheme))) {
         let points = vec![point(Metric::new("h"), recorded.clone().into()), gauge("g", 1.0)];
         let mut encoder = Encoder::new(format).escaping(escaping);

@@ -119,7 +119,7 @@ fn constant_tags_stand_first_and_optional_fields_last() {
 fn recorded(values: &[u64]) -> Value {
     let mut window = Distribution::new(Precision::Three);
     values.iter().for_each(|value| window.record(*value));
-    Value::from(Recorded { decimals: 0, run: Distribution::default(), window })
+    Value::from(Recorded { decimals: 0, run: Arc::default(), window })
 }
 
 #[test]

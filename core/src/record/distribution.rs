@@ -120,6 +120,16 @@ impl Distribution {
         counts.filter(|(_, count)| **count > 0).map(|(at, count)| (self.first + at, *count))
     }
 
+    /// What was counted in every row of buckets, and the numbers of the first and the last of them.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
+        (self.first..).step_by(ROW).zip(&self.rows).map(|(first, sum)| (*sum, first, first + ROW - 1))
+    }
+
+    /// The counts of a row that begins with the bucket `first`.
+    pub(crate) fn row(&self, first: usize) -> &[u64] {
+        &self.counts[first - self.first..][..ROW]
+    }
+
     /// The number of the last bucket that counted something.
     pub(crate) fn last(&self) -> Option<usize> {
         let used = |count: &u64| *count > 0;
@@ -154,26 +164,36 @@ impl Distribution {
     ///
     /// The extremes of a window are known within the precision: those of its first and last bucket.
     pub fn since_into(&self, earlier: Option<&Distribution>, window: &mut Distribution) {
-        window.clone_from(self);
-        let Some(earlier) = earlier else { return };
-        window.sum = window.sum.saturating_sub(earlier.sum);
-        if earlier.count == 0 {
+        let Some((earlier, rows_before)) = earlier.and_then(|earlier| {
+            let rows_before = earlier.first.checked_sub(self.first)? / ROW;
+            (earlier.count > 0).then_some((earlier, rows_before))
+        }) else {
+            window.clone_from(self);
+            window.sum = window.sum.saturating_sub(earlier.map_or(0, |earlier| earlier.sum));
             return;
-        }
+        };
         debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
-        let Some(from) = earlier.first.checked_sub(self.first) else { return };
-        let now = window.counts[from.min(self.counts.len())..]
-            .chunks_exact_mut(ROW)
-            .zip(&mut window.rows[(from / ROW).min(self.rows.len())..]);
-        for ((now, sum), (then, then_sum)) in now.zip(earlier.counts.chunks_exact(ROW).zip(&earlier.rows)) {
-            if sum == then_sum {
-                now.fill(0);
-            } else {
-                now.iter_mut().zip(then).for_each(|(now, then)| *now = now.saturating_sub(*then));
+        let then = |row: usize| {
+            let row = row.checked_sub(rows_before)?;
+            Some((*earlier.rows.get(row)?, &earlier.counts[row * ROW..][..ROW]))
+        };
+        let has_moved = |row: &usize| self.rows[*row] != then(*row).map_or(0, |(sum, _)| sum);
+        let moved = (0..self.rows.len()).find(has_moved).zip((0..self.rows.len()).rfind(has_moved));
+        let [mut counts, mut rows] = window.take_memory();
+        let first = self.first + moved.map_or(0, |(first, _)| first * ROW);
+        for row in moved.map(|(first, last)| first..=last).into_iter().flatten() {
+            let (start, now) = (counts.len(), &self.counts[row * ROW..][..ROW]);
+            match then(row) {
+                _ if !has_moved(&row) => counts.resize(start + ROW, 0),
+                Some((_, then)) => {
+                    counts.extend(now.iter().zip(then).map(|(now, then)| now.saturating_sub(*then)));
+                }
+                None => counts.extend_from_slice(now),
             }
-            *sum = now.iter().sum();
+            rows.push(counts[start..].iter().sum());
         }
-        window.count = window.rows.iter().sum();
+        let (count, sum) = (rows.iter().sum(), self.sum.saturating_sub(earlier.sum));
+        *window = Distribution { first, counts, rows, count, sum, ..*self };
         window.narrow();
     }
 

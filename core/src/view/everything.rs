@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{
     point::{Frame, Number, Point, Temporality, Value},
-    shape::{Shape, copy_run, fill_recorded},
+    shape::{Shape, fill_recorded},
 };
 use crate::{
     Distribution,
@@ -188,9 +188,10 @@ impl Everything {
             match shape {
                 Shape::Recorded => {
                     let recorded = fill_recorded(value, &metric.unit, fill_window);
-                    // A window that has ended is no reason to copy the run again.
-                    if !is_known || shown.is_hidden {
-                        copy_run(run, total.precision(), recorded);
+                    match run {
+                        Some(_) => recorded.run = Arc::clone(total),
+                        None if recorded.run.count() > 0 => recorded.run = Arc::default(),
+                        None => {}
                     }
                 }
                 _ => {

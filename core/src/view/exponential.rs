@@ -8,12 +8,9 @@ use std::sync::OnceLock;
 
 use super::{
     point::{Exponential, ExponentialBuckets, Value},
-    shape::{Shape, summary},
+    shape::{Shape, middle, summary},
 };
-use crate::{
-    Distribution, Precision, Unit,
-    record::buckets::{highest, lowest},
-};
+use crate::{Distribution, Precision, Unit};
 
 /// Of a bucket that has counted zeros.
 const ZERO: i32 = i32::MIN;
@@ -85,14 +82,9 @@ fn indices(precision: Precision, decimals: u8) -> &'static [i32] {
     let column = DECIMALS.iter().position(|known| *known == decimals).expect("the decimals of a unit");
     TABLES[precision as usize][column].get_or_init(|| {
         let scale = i32::try_from(precision.power()).expect("a small power");
-        (0..precision.buckets()).map(|bucket| index(middle(precision, bucket, decimals), scale)).collect()
+        let divisor = 10f64.powi(decimals.into());
+        (0..precision.buckets()).map(|bucket| index(middle(precision.power(), bucket) / divisor, scale)).collect()
     })
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a bucket is wider than a float's error")]
-fn middle(precision: Precision, bucket: usize, decimals: u8) -> f64 {
-    let power = precision.power();
-    lowest(power, bucket).midpoint(highest(power, bucket)) as f64 / 10f64.powi(decimals.into())
 }
 
 /// The bucket `i` with `value` in `(base^i, base^(i + 1)]` where `base = 2^(2^-scale)`.
@@ -120,7 +112,7 @@ mod tests {
                 for (bucket, finest) in indices.iter().enumerate().filter(|(_, index)| **index != ZERO) {
                     for shift in 0..=precision.power() {
                         let scale = i32::try_from(precision.power() - shift).unwrap();
-                        let obvious = index(middle(precision, bucket, decimals), scale);
+                        let obvious = index(middle(precision.power(), bucket) / 10f64.powi(decimals.into()), scale);
                         assert_eq!(finest >> shift, obvious, "{precision:?} {bucket} {scale}");
                     }
                 }

@@ -182,8 +182,8 @@ impl Exponential {
 pub struct Recorded {
     /// How many decimal digits the integers have below the unit ([`Unit::decimals`](crate::Unit::decimals)).
     pub decimals: u8,
-    /// What was recorded since the registry was made; empty for [`Temporality::Delta`].
-    pub run: Distribution,
+    /// What was recorded since the registry was made; empty for [`Temporality::Delta`]. Shared with the snapshot.
+    pub run: Arc<Distribution>,
     /// What was recorded since the point delivered before.
     pub window: Distribution,
 }

@@ -6,7 +6,10 @@ use super::{
     exponential, integer,
     point::{Explicit, Number, Recorded, Value},
 };
-use crate::{Distribution, Precision, Unit};
+use crate::{
+    Distribution, Precision, Unit,
+    record::buckets::{highest, lowest},
+};
 
 /// How histograms are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,10 +82,21 @@ pub(crate) fn fill_explicit(
 pub(super) fn counts_into(distribution: &Distribution, decimals: u8, bounds: &[f64], counts: &mut Vec<u64>) {
     counts.clear();
     counts.resize(bounds.len() + 1, 0);
+    let power = distribution.precision().power();
+    let divisor = 10f64.powi(decimals.into());
+    let is_above = |bucket, bound: &f64| middle(power, bucket) / divisor > *bound;
     let mut at = 0;
-    for (middle, count) in middles(distribution, decimals) {
-        at += bounds[at..].iter().take_while(|bound| middle > **bound).count();
-        counts[at] += count;
+    for (sum, first, last) in distribution.rows().filter(|(sum, ..)| *sum > 0) {
+        at += bounds[at..].iter().take_while(|bound| is_above(first, bound)).count();
+        // Most rows lie between two bounds.
+        if bounds.get(at).is_none_or(|bound| !is_above(last, bound)) {
+            counts[at] += sum;
+            continue;
+        }
+        for (bucket, count) in (first..).zip(distribution.row(first)).filter(|(_, count)| **count > 0) {
+            at += bounds[at..].iter().take_while(|bound| is_above(bucket, bound)).count();
+            counts[at] += count;
+        }
     }
 }
 
@@ -93,8 +107,7 @@ pub(super) fn fill_recorded<'a>(
     fill: impl FnOnce(&mut Distribution),
 ) -> &'a mut Recorded {
     if !matches!(value, Value::Recorded(_)) {
-        let (run, window) = (Distribution::default(), Distribution::default());
-        *value = Recorded { decimals: 0, run, window }.into();
+        *value = Recorded { decimals: 0, run: Arc::default(), window: Distribution::default() }.into();
     }
     let Value::Recorded(shown) = value else { unreachable!("it was made so") };
     shown.decimals = unit.decimals();
@@ -103,18 +116,21 @@ pub(super) fn fill_recorded<'a>(
 }
 
 /// Shows the `run` beside the window; an empty one where there is none.
-pub(super) fn copy_run(run: Option<&Distribution>, precision: Precision, shown: &mut Recorded) {
+fn copy_run(run: Option<&Distribution>, precision: Precision, shown: &mut Recorded) {
+    if Arc::get_mut(&mut shown.run).is_none() {
+        shown.run = Arc::default();
+    }
+    let place = Arc::get_mut(&mut shown.run).expect("nobody else has it");
     match run {
-        Some(run) => shown.run.clone_from(run),
-        None => shown.run.reset(precision),
+        Some(run) => place.clone_from(run),
+        None => place.reset(precision),
     }
 }
 
-/// The middle of each bucket in use, in ascending order and in a unit that is `decimals` digits coarser, and its count.
+/// The middle of a bucket, as it was recorded.
 #[allow(clippy::cast_precision_loss, reason = "a bucket is wider than a float's error")]
-fn middles(distribution: &Distribution, decimals: u8) -> impl Iterator<Item = (f64, u64)> + '_ {
-    let divisor = 10f64.powi(decimals.into());
-    distribution.buckets().map(move |(low, high, count)| (low.midpoint(high) as f64 / divisor, count))
+pub(super) fn middle(power: u32, bucket: usize) -> f64 {
+    lowest(power, bucket).midpoint(highest(power, bucket)) as f64
 }
 
 /// The sum and the extremes.
