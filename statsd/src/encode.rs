@@ -162,9 +162,6 @@ impl Encoder {
         let end = End::of(&[stamp, b"\n"]);
         let mut encoded = Encoded::default();
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
-            if series.rests(&point.value, delivered) {
-                continue;
-            }
             let outcome = if let Some((number, is_counter)) = series.plain(&point.value, delivered) {
                 let tail = if is_counter { series.tails.counter } else { series.tails.gauge };
                 let pushed = Plain { text, head: series.head, tail, end: &end }.push(number, out);
@@ -173,6 +170,8 @@ impl Encoder {
                     series.rest = Rest::Sum(Sum { number: *number, end });
                 }
                 Outcome::of(pushed)
+            } else if series.rests(&point.value, delivered) {
+                Outcome::Nothing
             } else {
                 let (name, tail) = series.parts(text);
                 let mut lines = Lines { name, tail, stamp, series: index, marks, out };

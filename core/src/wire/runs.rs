@@ -82,7 +82,7 @@ impl Runs {
     }
 
     /// Appends a run to `out`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&self, run: Run, out: &mut Vec<u8>) {
         let (start, end) = (run.start as usize, out.len() + run.len());
         out.extend_from_slice(self.block(run));

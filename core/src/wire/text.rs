@@ -54,9 +54,9 @@ pub fn push_u128(out: &mut Vec<u8>, value: u128) {
 /// ```
 #[inline]
 pub fn push_decimal(out: &mut Vec<u8>, digits: u128, decimals: u8) {
-    let is_pushed = u64::try_from(digits).is_ok_and(|short| digits::push_decimal(out, short, decimals));
-    if !is_pushed {
-        push_long_decimal(out, digits, decimals);
+    match u64::try_from(digits) {
+        Ok(short) if digits::push_decimal(out, short, decimals) => {}
+        _ => push_long_decimal(out, digits, decimals),
     }
 }
 
