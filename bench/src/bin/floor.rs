@@ -30,7 +30,8 @@ fn main() {
     let poll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
     let streams: Vec<TcpStream> = (0..connections).map(|_| connect(address)).collect();
     for (at, stream) in streams.iter().enumerate() {
-        epoll::add(&poll, stream, EventData::new_u64(at as u64), EventFlags::IN | EventFlags::ET).expect("an entry");
+        epoll::add(&poll, stream, EventData::new_u64(at as u64), EventFlags::IN | EventFlags::ET)
+            .expect("an entry");
         send(stream, &request, SendFlags::DONTWAIT).expect("room for a request");
     }
     let mut events: Vec<Event> = Vec::with_capacity(connections);

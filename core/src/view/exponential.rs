@@ -83,7 +83,9 @@ fn indices(precision: Precision, decimals: u8) -> &'static [i32] {
     TABLES[precision as usize][column].get_or_init(|| {
         let scale = i32::try_from(precision.power()).expect("a small power");
         let divisor = 10f64.powi(decimals.into());
-        (0..precision.buckets()).map(|bucket| index(middle(precision.power(), bucket) / divisor, scale)).collect()
+        (0..precision.buckets())
+            .map(|bucket| index(middle(precision.power(), bucket) / divisor, scale))
+            .collect()
     })
 }
 
@@ -112,7 +114,8 @@ mod tests {
                 for (bucket, finest) in indices.iter().enumerate().filter(|(_, index)| **index != ZERO) {
                     for shift in 0..=precision.power() {
                         let scale = i32::try_from(precision.power() - shift).unwrap();
-                        let obvious = index(middle(precision.power(), bucket) / 10f64.powi(decimals.into()), scale);
+                        let obvious =
+                            index(middle(precision.power(), bucket) / 10f64.powi(decimals.into()), scale);
                         assert_eq!(finest >> shift, obvious, "{precision:?} {bucket} {scale}");
                     }
                 }

@@ -15,7 +15,7 @@
 //!
 //! Digits come eight in a word, the last one highest. The word is stored where the number ends, so in front of the digits
 //! it reaches into the text before: its *base* has what stands there, and `'0'` where digits come, and one addition
-//! makes both. A point is made room for by shifting what stands before it.
+//! makes both. A point is made room for by shifting what stands before it. Zeros that a fraction ends in are taken back.
 //!
 //! Numbers are written to the output and not to the form, because a copy that reads what was written just before has to
 //! wait for it: that cost more than all else together.
@@ -151,7 +151,24 @@ impl Filling<'_> {
         }
         let end = field.end().wrapping_add(self.shift);
         let window: &mut [u8; WINDOW] = (&mut self.out[end - WINDOW..end]).try_into().expect("as many");
-        if field.is_long { field.long_number(window, digits) } else { field.short_number(window, digits) }
+        let zeros = if field.is_long {
+            field.long_number(window, digits)
+        } else {
+            field.short_number(window, digits)
+        };
+        if zeros > 0 {
+            self.cut(field, zeros);
+        }
+        true
+    }
+
+    /// Takes back the zeros at the end of a fraction, and a point that nothing follows.
+    #[inline(never)]
+    fn cut(&mut self, field: &Field, zeros: usize) {
+        let decimals = usize::from(field.decimals);
+        let cut = if zeros < decimals { zeros } else { decimals + 1 };
+        self.out.truncate(field.end().wrapping_add(self.shift) - cut);
+        self.go_on_behind(field);
     }
 
     /// Appends what does not fit the form in the place of the field that was reached.
@@ -159,6 +176,10 @@ impl Filling<'_> {
     pub fn push(&mut self, field: &Field, push: impl FnOnce(&mut Vec<u8>)) {
         self.out.truncate(field.start().wrapping_add(self.shift));
         push(self.out);
+        self.go_on_behind(field);
+    }
+
+    fn go_on_behind(&mut self, field: &Field) {
         self.copied = field.end();
         self.shift = self.out.len().wrapping_sub(field.end());
     }
@@ -188,23 +209,23 @@ impl Field {
         self.end as usize
     }
 
-    /// Writes the last eight digits.
+    /// Writes the last eight digits, and says how many zeros they end in.
     #[inline(always)]
-    fn short_number(&self, window: &mut [u8; WINDOW], digits: u64) -> bool {
+    fn short_number(&self, window: &mut [u8; WINDOW], digits: u64) -> usize {
         let digits = split(digits);
         if self.decimals == 0 {
             window[16..].copy_from_slice(&(digits + self.base).to_le_bytes());
-            return true;
+            return 0;
         }
         let whole = u64::MAX >> (8 * (self.decimals & 7));
         let pointed = (digits & whole) >> 8 | digits & !whole;
         window[16..].copy_from_slice(&(pointed + self.base).to_le_bytes());
         window[15] = digits.to_le_bytes()[0] + self.first;
-        digits >> 56 != 0
+        digits.leading_zeros() as usize / 8
     }
 
     #[inline(never)]
-    fn long_number(&self, window: &mut [u8; WINDOW], digits: u64) -> bool {
+    fn long_number(&self, window: &mut [u8; WINDOW], digits: u64) -> usize {
         let at = 8 - usize::from(self.decimals > 0);
         window[at..at + 8].copy_from_slice(&(split(digits / EIGHT) + self.high_base).to_le_bytes());
         self.short_number(window, digits % EIGHT)

@@ -247,7 +247,8 @@ mod unix {
             };
             assert_eq!(socket.send(b"no room", in_time()).unwrap(), Fate::NoRoom);
             let mut bytes = [0; 100];
-            let queue = std::iter::from_fn(|| receiver.recv(&mut bytes).ok().map(|len| bytes[..len].to_vec()));
+            let queue =
+                std::iter::from_fn(|| receiver.recv(&mut bytes).ok().map(|len| bytes[..len].to_vec()));
             let all: Vec<_> = queue.collect();
             assert_eq!(all.len(), taken + rest);
             assert!(all[taken..].iter().eq(&datagrams[..rest]));
