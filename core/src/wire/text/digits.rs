@@ -89,7 +89,7 @@ fn push_long_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
     Word::long_decimal(digits, decimals).map(|word| word.push(out)).is_some()
 }
 
-/// How long a [`Word`] may be.
+/// The longest number that is written to room for it.
 pub const WORD_LEN: usize = 16;
 
 /// The text of a number, of at most 16 bytes.
