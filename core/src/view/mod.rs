@@ -117,7 +117,8 @@ impl View {
 
     /// Shows what did not move since the earlier snapshot only every so many times, spread evenly over them; every time
     /// unless set. For receivers that keep the last value of a series, where there are many series and most of them stand
-    /// still: what is not shown is neither encoded nor sent. It has no meaning for a table, whose points are few.
+    /// still: what is not shown is neither encoded nor sent. Not for gauges of a DogStatsD Agent, which tells of one only in the
+    /// ten seconds in which it came. It has no meaning for a table, whose points are few.
     #[must_use]
     pub fn idle_every(mut self, times: u32) -> Self {
         self.everything.rest(times);

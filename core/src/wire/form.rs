@@ -156,19 +156,20 @@ impl Filling<'_> {
         } else {
             field.short_number(window, digits)
         };
-        if zeros > 0 {
-            self.cut(field, zeros);
-        }
-        true
+        zeros == 0 || self.cut(field, zeros)
     }
 
-    /// Takes back the zeros at the end of a fraction, and a point that nothing follows.
+    /// Takes back the zeros at the end of a fraction; a number without one is written in a way of its own.
     #[inline(never)]
-    fn cut(&mut self, field: &Field, zeros: usize) {
-        let decimals = usize::from(field.decimals);
-        let cut = if zeros < decimals { zeros } else { decimals + 1 };
-        self.out.truncate(field.end().wrapping_add(self.shift) - cut);
-        self.go_on_behind(field);
+    fn cut(&mut self, field: &Field, zeros: usize) -> bool {
+        let has_fraction = zeros < usize::from(field.decimals);
+        if has_fraction {
+            self.out.truncate(field.end().wrapping_add(self.shift) - zeros);
+            self.go_on_behind(field);
+        } else {
+            self.misfits += 1;
+        }
+        has_fraction
     }
 
     /// Appends what does not fit the form in the place of the field that was reached.
