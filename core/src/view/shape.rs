@@ -229,12 +229,21 @@ mod tests {
         }
 
         #[test]
-        fn explicit_counts_add_up(values in prop::collection::vec(0..crate::HIGHEST, 0..200)) {
+        fn every_bucket_is_counted_between_the_bounds_around_its_middle(
+            values in prop::collection::vec(
+                prop_oneof![0..crate::HIGHEST, 0..5_000u64, 4_000_000..13_000_000u64], 0..200,
+            ),
+        ) {
             for unit in [Unit::Seconds, Unit::Milliseconds, Unit::Bytes, Unit::One] {
-                let mut value = Value::Absent;
-                Shape::Explicit.fill(None, &of(&values), &unit, &mut value);
+                let (distribution, mut value) = (of(&values), Value::Absent);
+                Shape::Explicit.fill(None, &distribution, &unit, &mut value);
                 let Value::Histogram(shown) = value else { unreachable!() };
-                prop_assert_eq!(shown.count(), values.len() as u64);
+                let mut counts = vec![0; shown.bounds.len() + 1];
+                for (low, high, count) in distribution.buckets() {
+                    let middle = low.midpoint(high) as f64 / 10f64.powi(unit.decimals().into());
+                    counts[shown.bounds.partition_point(|bound| middle > *bound)] += count;
+                }
+                prop_assert_eq!(&shown.counts, &counts);
             }
         }
 
