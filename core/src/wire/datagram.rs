@@ -182,6 +182,7 @@ impl Line<'_> {
     /// Appends a run of at most [`Run::BLOCK`] bytes.
     #[inline(always)]
     pub fn run(&mut self, runs: &Runs, run: Run) {
+        debug_assert!(run.len() <= BLOCK, "a longer one would be cut off");
         *self.block() = *runs.block(run);
         self.len += run.len().min(BLOCK);
     }

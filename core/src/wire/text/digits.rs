@@ -8,14 +8,14 @@
 //! ```
 //!
 //! Zero bytes at the low end are zeros in front, zero bytes at the high end are zeros behind; a count of bits finds
-//! how many, and a shift takes them off. Two such words with a point among them are a word of sixteen
-//! bytes, nearly every number that a tick writes. It is written whole, and what is too much is written over by what follows: a copy whose size is known is
-//! one move, where another one is a call.
+//! how many, and a shift takes them off. Two such words with a point among them are a word of sixteen bytes, nearly every
+//! number that a tick writes. It goes out whole, and what is too much is cut off or written over by what follows: a copy
+//! whose size is known is one move, where another one is a call.
 
 use crate::wire::runs::push_start;
 
-/// The most decimals that [`push_decimal`] takes: those of nanoseconds shown as seconds.
-pub(super) const MAX_DECIMALS: u8 = 9;
+/// The most decimals of a word: those of nanoseconds shown as seconds.
+const MAX_DECIMALS: u8 = 9;
 
 const EIGHT: u64 = 100_000_000;
 
@@ -32,61 +32,77 @@ const EIGHT: u64 = 100_000_000;
 /// ```
 #[inline(always)]
 pub fn write_u64(room: &mut [u8; WORD_LEN], value: u64) -> usize {
-    if value < EIGHT { Word::leading(value).write(room) } else { write_long_integer(room, value) }
+    integer(room, value)
 }
 
 /// The same for `digits / 10^decimals`, exactly, without zeros at the end of the fraction. There is room for all below
 /// 10^8 with up to seven decimals, and for all below 10^6 with nine.
 #[inline(always)]
 pub fn write_decimal(room: &mut [u8; WORD_LEN], digits: u64, decimals: u8) -> usize {
-    match decimals {
-        0 => write_u64(room, digits),
-        1..=7 if digits < EIGHT => Word::short_decimal(digits, decimals).write(room),
-        MAX_DECIMALS if digits < EIGHT && digits > 0 => Word::small_fraction(digits).write(room),
-        _ => write_long_decimal(room, digits, decimals),
-    }
-}
-
-/// Apart, so that the registers it needs are not saved for a short one.
-#[inline(never)]
-fn write_long_integer(room: &mut [u8; WORD_LEN], value: u64) -> usize {
-    Word::long_integer(value).map_or(0, |word| word.write(room))
-}
-
-#[inline(never)]
-fn write_long_decimal(room: &mut [u8; WORD_LEN], digits: u64, decimals: u8) -> usize {
-    Word::long_decimal(digits, decimals).map_or(0, |word| word.write(room))
+    decimal(room, digits, decimals)
 }
 
 /// Appends `value` in decimal.
 #[inline]
 pub(super) fn push_integer(out: &mut Vec<u8>, value: u64) {
-    if value < EIGHT { Word::leading(value).push(out) } else { push_long_integer(out, value) }
+    if integer(&mut *out, value) == 0 {
+        out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
 }
 
 /// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction, unless it is too long for a word.
 #[inline]
 pub(super) fn push_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
+    decimal(out, digits, decimals) > 0
+}
+
+/// Where a word goes.
+trait Place {
+    /// Takes it, and says how long it is.
+    fn put(self, word: Word) -> usize;
+}
+
+impl Place for &mut [u8; WORD_LEN] {
+    #[inline(always)]
+    fn put(self, word: Word) -> usize {
+        *self = word.text.to_le_bytes();
+        word.len as usize
+    }
+}
+
+impl Place for &mut Vec<u8> {
+    #[inline(always)]
+    fn put(self, word: Word) -> usize {
+        push_start(self, &word.text.to_le_bytes(), word.len as usize);
+        word.len as usize
+    }
+}
+
+/// Puts an integer, and says how long it is; 0 if it is too long for a word.
+#[inline(always)]
+fn integer(place: impl Place, value: u64) -> usize {
+    if value < EIGHT { place.put(Word::leading(value)) } else { long_integer(place, value) }
+}
+
+#[inline(always)]
+fn decimal(place: impl Place, digits: u64, decimals: u8) -> usize {
     match decimals {
-        0 => push_integer(out, digits),
-        1..=7 if digits < EIGHT => Word::short_decimal(digits, decimals).push(out),
-        MAX_DECIMALS if digits < EIGHT && digits > 0 => Word::small_fraction(digits).push(out),
-        _ => return push_long_decimal(out, digits, decimals),
-    }
-    true
-}
-
-#[inline(never)]
-fn push_long_integer(out: &mut Vec<u8>, value: u64) {
-    match Word::long_integer(value) {
-        Some(word) => word.push(out),
-        None => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+        0 => integer(place, digits),
+        1..=7 if digits < EIGHT => place.put(Word::short_decimal(digits, decimals)),
+        MAX_DECIMALS if digits < EIGHT && digits > 0 => place.put(Word::small_fraction(digits)),
+        _ => long_decimal(place, digits, decimals),
     }
 }
 
+/// Apart, so that the registers it needs are not saved for a short one.
 #[inline(never)]
-fn push_long_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
-    Word::long_decimal(digits, decimals).map(|word| word.push(out)).is_some()
+fn long_integer(place: impl Place, value: u64) -> usize {
+    Word::long_integer(value).map_or(0, |word| place.put(word))
+}
+
+#[inline(never)]
+fn long_decimal(place: impl Place, digits: u64, decimals: u8) -> usize {
+    Word::long_decimal(digits, decimals).map_or(0, |word| place.put(word))
 }
 
 /// The longest number that is written to room for it.
@@ -101,17 +117,6 @@ struct Word {
 }
 
 impl Word {
-    #[inline(always)]
-    fn write(self, room: &mut [u8; WORD_LEN]) -> usize {
-        *room = self.text.to_le_bytes();
-        self.len as usize
-    }
-
-    #[inline(always)]
-    fn push(self, out: &mut Vec<u8>) {
-        push_start(out, &self.text.to_le_bytes(), self.len as usize);
-    }
-
     /// One behind the other, if they are short enough together and there are zeros behind this one.
     #[inline(always)]
     fn then(self, next: Word) -> Option<Word> {
