@@ -2,7 +2,8 @@
 //!
 //! An Agent is told what came since the last delivery, hands that on every ten seconds, and forgets the rest when it
 //! ends. So its lives are looked at one by one. A life begins with the total that had been delivered when the life before
-//! ended; what is flushed in it ends at a tick; and in the last life everything up to the last request is flushed.
+//! ended; what is flushed in it ends at a tick; and in the last life everything up to the last request is flushed. A life
+//! that is shorter than the time between two ticks may have been told nothing: then the next one begins where it did.
 
 use super::outages::End;
 use super::support::otlp;
@@ -56,7 +57,9 @@ pub(crate) fn forgotten(ticks: &Ticks, ends: &[End], handed_on: f64, requests: f
         if !starts.iter().any(|start| ticks.knows(start + flushed)) {
             return Err(format!("life {life} began at one of {starts:?}, and its {flushed} end at no tick"));
         }
+        let unless_told = if flushed == 0.0 { starts } else { Vec::new() };
         (starts, before) = (ticks.at(end), end.handed_on);
+        starts.extend(unless_told);
     }
     let flushed = handed_on - before;
     if starts.iter().any(|start| start + flushed == requests) {
@@ -86,6 +89,16 @@ mod tests {
         assert_eq!(forgotten(&ticks(), &[], 700.0, 700.0), Ok(0.0));
         // The first life flushed 10 of its 15 ticks.
         assert_eq!(forgotten(&ticks(), &[end(15, 70.0)], 70.0 + 595.0, 700.0), Ok(35.0));
+    }
+
+    #[test]
+    fn a_life_that_was_told_nothing_leaves_its_beginning_to_the_next() {
+        // Back at second 20, and gone before a tick came; then back at second 30.
+        let ends = [end(15, 70.0), end(20, 70.0)];
+        assert_eq!(forgotten(&ticks(), &ends, 70.0 + 595.0, 700.0), Ok(35.0));
+        // It flushed a tick, so it was told: the next life begins later.
+        let ends = [end(15, 70.0), end(20, 77.0)];
+        assert!(forgotten(&ticks(), &ends, 77.0 + 595.0, 700.0).is_err());
     }
 
     #[test]
