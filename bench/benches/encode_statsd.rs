@@ -1,7 +1,7 @@
 //! What it costs to write one tick as DogStatsD, in datagrams of 1432 bytes: `encode_statsd/710_points/<implementation>`.
 //!
-//! All write the same lines. That is checked as a whole before anything is measured, and by length and end in every
-//! iteration. Ours also keeps what was not delivered, so it is told of a delivery each time. The rivals are given what
+//! All write the same lines, but for zeros at the end of a fraction. That is checked as a whole before anything is measured,
+//! and by length and end in every iteration. Ours also keeps what was not delivered, so it is told of a delivery each time. The rivals are given what
 //! they write from in the form that they want, for both ticks, before the clock starts.
 //!
 //! The writer of metrics-exporter-dogstatsd is private, so it is compiled from the published source (`build.rs`) and
@@ -171,18 +171,21 @@ fn bench(
     ticks: &[Tick; 2],
     mut write: impl FnMut(&Tick, &mut dyn FnMut(&[u8])),
 ) {
-    for tick in ticks {
-        let mut all = Vec::new();
+    // The third and the fourth time, when what is kept from tick to tick is what it will be.
+    let [.., zero, one] = [0, 1, 0, 1].map(|at| {
+        let (tick, mut all): (&Tick, _) = (&ticks[at], Vec::new());
         write(tick, &mut |piece| all.extend_from_slice(piece));
-        assert_eq!(all, tick.expected, "what {implementation} writes");
-    }
-    let mut ticks = ticks.iter().cycle();
+        assert_eq!(trimmed(&all), trimmed(&tick.expected), "what {implementation} writes");
+        all
+    });
+    let both = [zero, one];
+    let mut ticks = ticks.iter().zip(&both).cycle();
     let mut group = criterion.benchmark_group("encode_statsd");
     group.throughput(Throughput::Elements(frame::POINTS as u64));
     group.bench_function(BenchmarkId::new("710_points", implementation), |bencher| {
         bencher.iter(|| {
-            let tick = ticks.next().expect("one after the other");
-            let mut rest = &*tick.expected;
+            let (tick, expected) = ticks.next().expect("one after the other");
+            let mut rest = expected.as_slice();
             write(tick, &mut |piece| {
                 let expected = rest.split_off(..piece.len()).expect("as much as there is");
                 let end = piece.len().saturating_sub(32);
@@ -191,6 +194,17 @@ fn bench(
             assert!(rest.is_empty());
         });
     });
+}
+
+/// The lines without zeros at the end of fractions.
+fn trimmed(lines: &[u8]) -> Vec<String> {
+    let lines = str::from_utf8(lines).expect("UTF-8").lines();
+    let trim = |line: &str| {
+        let (head, tail) = line.split_once('|').expect("a type");
+        let head = if head.contains('.') { head.trim_end_matches('0') } else { head };
+        format!("{head}|{tail}")
+    };
+    lines.map(trim).collect()
 }
 
 /// Keeps what cadence gives it, a line at a time.

@@ -14,7 +14,8 @@ const STEPS: usize = 100;
 
 /// Two ticks of [`POINTS`] points with two labels each, none of which any of the formats leaves out. From one to the
 /// other the time and every value moves, so nothing that was written can be written again. They move as in a second of a
-/// test: counts grow by a little, now and then by a digit, and one decimal in ten ends in a zero that is not written.
+/// test: counts grow by a little, and one decimal in ten ends in a zero. None grows by a digit: as ticks take turns, it would
+/// lose it again, which no count does.
 pub fn ticks() -> [Frame; 2] {
     let (first, mut second) = (load_test(0), load_test(1));
     second.resource = Arc::clone(&first.resource);
@@ -25,7 +26,7 @@ pub fn ticks() -> [Frame; 2] {
 }
 
 fn load_test(tick: u64) -> Frame {
-    let totals = (0..10).map(|n| count(&format!("total.{n}"), "all", n + tick));
+    let totals = (0..10).map(|n| count(&format!("total.{n}"), "all", 10 + n + tick));
     let steps = (0..STEPS).flat_map(|n| step(&format!("step-{n}"), n as u64, tick));
     let points: Vec<Point> = totals.chain(steps).collect();
     assert_eq!(points.len(), POINTS);

@@ -5,10 +5,12 @@ use barewire_promtext::{Encoder, Escaping, Format};
 
 const SCHEMES: [Escaping; 4] = [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
 
-/// Writes the page of `frames` twice in each format, under each escaping, and reads its lines.
+/// Writes the page of `frames` twice in each format, under each escaping, and reads its lines; then that of the first frame, with
+/// its values in other places.
 ///
 /// # Panics
-/// When one breaks the format, when points are missing, or when the two differ.
+/// When one breaks the format, when points are missing, when the two differ, or when a page that was filled says something else
+/// than one from scratch.
 pub fn check(frames: &[Frame]) {
     let formats = [Format::Text004, Format::OpenMetrics].into_iter();
     for (format, escaping) in formats.flat_map(|format| SCHEMES.map(|escaping| (format, escaping))) {
@@ -21,7 +23,35 @@ pub fn check(frames: &[Frame]) {
         check_page(&String::from_utf8(page.clone()).expect("UTF-8"), format, escaping);
         assert_eq!(encoder.push(frames, &mut again), encoded);
         assert_eq!(again, page);
+        if let Some(frame) = frames.first() {
+            check_filled(frame.clone(), format, escaping);
+        }
     }
+}
+
+fn check_filled(mut frame: Frame, format: Format, escaping: Escaping) {
+    let [mut filled, mut from_scratch] = [0; 2].map(|_| Encoder::new(format).escaping(escaping));
+    for _ in 0..4 {
+        let (page, encoded) = filled.page([&frame]);
+        // Those of two frames are never filled.
+        let (expected, as_many) = from_scratch.page([&frame, &Frame::default()]);
+        assert_eq!((trimmed(page), encoded), (trimmed(expected), as_many));
+        let values: Vec<Value> = frame.points.iter().map(|point| point.value.clone()).collect();
+        let others = values.iter().cycle().skip(1);
+        frame.points.iter_mut().zip(others).for_each(|(point, other)| point.value.clone_from(other));
+    }
+}
+
+/// Without the zeros that values end in behind the point.
+fn trimmed(page: &[u8]) -> String {
+    let page = str::from_utf8(page).expect("UTF-8");
+    let trim = |line: &str| match line.rsplit_once(' ') {
+        Some((series, value)) if !line.starts_with('#') && value.contains('.') && !value.contains('e') => {
+            format!("{series} {}", value.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => line.to_owned(),
+    };
+    page.split('\n').map(trim).collect::<Vec<_>>().join("\n")
 }
 
 fn check_page(page: &str, format: Format, escaping: Escaping) {

@@ -57,6 +57,7 @@ pub struct Otlp {
     /// None stands for the view of everything.
     views: Vec<View>,
     encoder: Encoder,
+    /// Of events, or of spans.
     document: Vec<u8>,
     delivered: Option<Arc<Snapshot>>,
     /// Who events and samples are of.
@@ -208,25 +209,6 @@ impl Otlp {
         }
     }
 
-    /// Refills the document, and says whether the receiver may get it twice.
-    fn encode(&mut self, snapshot: &Snapshot) -> (Encoded, OnStale) {
-        if self.views.is_empty() {
-            self.views.push(View::everything());
-        }
-        self.document.clear();
-        let mut on_stale = OnStale::Retry;
-        let earlier = self.delivered.as_deref();
-        let frames = self.views.iter_mut().map(|view| {
-            let frame = view.show(snapshot, earlier);
-            if frame.temporality == Temporality::Delta {
-                on_stale = OnStale::Fail;
-            }
-            frame
-        });
-        let encoded = self.encoder.push_request(frames, &mut self.document);
-        (encoded, on_stale)
-    }
-
     /// One more request of what is left of `samples`: what was in it, and what became of that.
     fn send_spans<'a>(
         &mut self,
@@ -238,7 +220,7 @@ impl Otlp {
         let sent = if self.document.is_empty() {
             Ok(Sent::default())
         } else {
-            self.way.send_spans(&mut self.document, deadline)
+            self.way.send_spans(&self.document, deadline)
         };
         (encoded, sent)
     }
@@ -254,6 +236,28 @@ impl Otlp {
             ..Delivered::default()
         }
     }
+}
+
+/// The document of a snapshot, and whether the receiver may get it twice.
+fn encode<'e>(
+    views: &mut Vec<View>,
+    encoder: &'e mut Encoder,
+    snapshot: &Snapshot,
+    earlier: Option<&Snapshot>,
+) -> (&'e [u8], Encoded, OnStale) {
+    if views.is_empty() {
+        views.push(View::everything());
+    }
+    let mut on_stale = OnStale::Retry;
+    let frames = views.iter_mut().map(|view| {
+        let frame = view.show(snapshot, earlier);
+        if frame.temporality == Temporality::Delta {
+            on_stale = OnStale::Fail;
+        }
+        frame
+    });
+    let (document, encoded) = encoder.request(frames);
+    (document, encoded, on_stale)
 }
 
 impl Sent {
@@ -287,12 +291,12 @@ impl Exporter for Otlp {
     fn export(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<Delivered, ExportError> {
         let begun = Instant::now();
         self.resource = Arc::clone(snapshot.resource());
-        let (encoded, on_stale) = self.encode(snapshot);
+        let Otlp { views, encoder, delivered, way, .. } = self;
+        let (document, encoded, on_stale) = encode(views, encoder, snapshot, delivered.as_deref());
         let encode = begun.elapsed();
-        let sent = if self.document.is_empty() {
-            Sent::default()
-        } else {
-            self.way.send_metrics(&mut self.document, on_stale, deadline)?
+        let sent = match document {
+            [] => Sent::default(),
+            document => way.send_metrics(document, on_stale, deadline)?,
         };
         self.delivered = Some(Arc::clone(snapshot));
         Ok(Delivered { encode, ..self.settle(encoded, sent) })
@@ -304,7 +308,7 @@ impl Exporter for Otlp {
         }
         self.document.clear();
         self.logs.push_request(&self.resource, [event], &mut self.document);
-        let sent = self.way.send_logs(&mut self.document, deadline)?;
+        let sent = self.way.send_logs(&self.document, deadline)?;
         Ok(self.settle(Encoded { points: 1, left_out: 0 }, sent))
     }
 

@@ -64,11 +64,12 @@ proptest! {
 
     #[test]
     fn a_tick_whose_numbers_moved_says_what_a_fresh_encoder_says(
-        kinds in vec((any::<bool>(), 0..3u8, 0..=9u8), 1..8),
+        kinds in vec((any::<bool>(), 0..4u8, 0..=9u8), 1..8),
         ticks in vec(vec(any::<u64>(), 8), 1..6),
         shift in 0..64u32,
     ) {
         let mut encoder = Encoder::new();
+        let bounds: Arc<[f64]> = [1.0].into();
         let mut frame = Frame { start_unix_ns: 1_700_000_000_000_000_000, ..Frame::default() };
         for (at, numbers) in ticks.iter().enumerate() {
             frame.time_unix_ns = frame.start_unix_ns + at as u64;
@@ -80,7 +81,14 @@ proptest! {
                     1 => Number::Decimal { digits: digits.into(), decimals },
                     _ => Number::Float(digits as f64 / 8.0),
                 };
-                let value = if is_counter { Value::Counter(number) } else { Value::Gauge(number) };
+                let value = match (form, is_counter) {
+                    (3, _) => {
+                        let (bounds, counts) = (Arc::clone(&bounds), vec![digits, 1]);
+                        Value::from(Explicit { bounds, counts, sum: number, min: None, max: None })
+                    }
+                    (_, true) => Value::Counter(number),
+                    (_, false) => Value::Gauge(number),
+                };
                 if at == 0 {
                     let metric = Metric::new(format!("m{}", nth % 3)).label("n", nth as i64);
                     frame.points.push(Point { metric: metric.into(), value });
@@ -89,7 +97,10 @@ proptest! {
                 }
             }
             let frames = std::slice::from_ref(&frame);
-            prop_assert_eq!(encode(&mut encoder, frames), encode(&mut Encoder::new(), frames));
+            let ((document, encoded), (fresh, expected)) =
+                (encode(&mut encoder, frames), encode(&mut Encoder::new(), frames));
+            prop_assert_eq!(encoded, expected);
+            prop_assert_eq!(parse(&document), parse(&fresh));
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Encoder`] renders what never changes, which is nearly everything, when a series appears. Then it goes through the
 //! points once, in their order: each copies its text and writes its digits to the lines of its family. The page is
-//! the families, one after another. It is kept as a [`Form`](barewire::wire::form), and a tick that looks like it, as
-//! nearly all do, fills in other numbers.
+//! the families, one after another. It stays with the encoder as a [`Form`](barewire::wire::form), and a tick that looks
+//! like it, as nearly all do, writes other numbers over those on it.
 //!
 //! ```text
 //!   # HELP took_seconds How long it took.            ┐ head: once a family
@@ -24,7 +24,7 @@ use barewire::{
 
 use crate::{
     family::{Families, Place},
-    layout::{Layout, Spot},
+    layout::Layout,
     lines::Pushed,
     name::Escaping,
 };
@@ -48,10 +48,10 @@ pub struct Encoded {
     pub left_out: u64,
 }
 
-/// Writes pages of one format, with names under one escaping; a page that looks like the one before costs copies and digits, and no allocation.
+/// Writes pages of one format, with names under one escaping; a page that looks like the one before costs its digits, and no allocation.
 ///
-/// Families stand in order of first appearance, the series in them in the order of their points. Left out, and
-/// counted, are
+/// Families stand in order of first appearance, the series in them in the order of their points. A fraction is as wide as
+/// the one that it takes the place of: it may end in zeros, as in `0.130000`. Left out, and counted, are
 /// - a series whose name and labels are, once they are escaped, those of an earlier one (an empty label value is no
 ///   label to Prometheus),
 /// - a series whose family's name, or the name of one of its samples, is that of an earlier family of another
@@ -89,9 +89,8 @@ pub struct Encoder {
     /// One for each point of each frame.
     slots: Vec<Vec<Slot>>,
     families: Families,
-    /// Of the last page that was not filled into it.
+    /// The page.
     layout: Layout,
-    spots: Vec<Spot>,
 }
 
 /// What is known of the point at one index.
@@ -128,70 +127,101 @@ impl Encoder {
 
     fn empty(format: Format, escaping: Escaping) -> Self {
         let (families, layout) = (Families::new(format, escaping), Layout::default());
-        Encoder { format, escaping, slots: Vec::new(), families, layout, spots: Vec::new() }
+        Encoder { format, escaping, slots: Vec::new(), families, layout }
     }
 
-    /// Appends one whole page that shows the points of all `frames`.
+    /// One whole page that shows the points of all `frames`. It stays with the encoder, and the next call writes over it.
     ///
     /// Frames are expected to be those of the last call with points appended, as a view fills them. With any
     /// others the page is right all the same, but everything is rendered anew.
+    ///
+    /// ```
+    /// use barewire::{Metric, view::{Frame, Number, Point, Value}};
+    /// use barewire_promtext::{Encoder, Format};
+    ///
+    /// let hits = Point { metric: Metric::new("hits").into(), value: Value::Counter(Number::Int(3)) };
+    /// let mut frame = Frame { points: vec![hits], ..Frame::default() };
+    /// let mut encoder = Encoder::new(Format::Text004);
+    /// let (page, encoded) = encoder.page([&frame]);
+    /// assert_eq!(page, b"# TYPE hits_total counter\nhits_total 3\n");
+    /// assert_eq!(encoded.points, 1);
+    ///
+    /// frame.points[0].value = Value::Counter(Number::Int(4));
+    /// let (page, _) = encoder.page([&frame]);
+    /// assert_eq!(page, b"# TYPE hits_total counter\nhits_total 4\n");
+    /// ```
+    pub fn page<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame> + Clone) -> (&[u8], Encoded) {
+        let mut all = frames.clone().into_iter();
+        let only = all.next().filter(|_| all.next().is_none());
+        let filled = only.and_then(|frame| self.fill(frame));
+        let encoded = filled.unwrap_or_else(|| self.write(frames, only));
+        (self.layout.page(), encoded)
+    }
+
+    /// Appends a copy of the [`page`](Self::page) of `frames`.
     pub fn push<'a>(
         &mut self,
         frames: impl IntoIterator<Item = &'a Frame> + Clone,
         out: &mut Vec<u8>,
     ) -> Encoded {
-        let page = out.len();
-        let mut all = frames.clone().into_iter();
-        let only = all.next().filter(|_| all.next().is_none());
-        if let Some(encoded) = only.and_then(|frame| self.push_again(frame, out)) {
-            return encoded;
-        }
-        out.truncate(page);
-        let encoded = self.fill(frames.clone()).unwrap_or_else(|| {
-            *self = Encoder::empty(self.format, self.escaping);
-            self.fill(frames).expect("an encoder that knows no point takes any")
-        });
-        self.spots.clear();
-        self.families.push(page, out, &mut self.spots);
-        if self.format == Format::OpenMetrics {
-            out.extend_from_slice(b"# EOF\n");
-        }
-        self.layout.clear();
-        if let Some(frame) = only.filter(|_| encoded.left_out == 0) {
-            self.layout.keep(frame, &out[page..], &self.spots);
-        }
+        let (page, encoded) = self.page(frames);
+        out.extend_from_slice(page);
         encoded
     }
 
-    /// Fills the page that was laid out the last time. Nothing, and half a page in `out`, if it looks different.
-    fn push_again(&mut self, frame: &Frame, out: &mut Vec<u8>) -> Option<Encoded> {
+    /// Fills the page that is there. Nothing, and half a page, if the frame looks different.
+    #[inline(never)]
+    fn fill(&mut self, frame: &Frame) -> Option<Encoded> {
         let Encoder { slots, families, layout, .. } = self;
         let [slots] = &mut slots[..] else { return None };
         if frame.temporality != Temporality::Cumulative || slots.len() != frame.points.len() {
             return None;
         }
-        let points = layout.push(frame, out, |index, is_int, out| {
+        let points = layout.fill(frame, |index, is_int, out| {
             families.push_again(&mut slots[index].place, &frame.points[index].value, is_int, out)
         })?;
         Some(Encoded { points, left_out: 0 })
     }
 
-    /// Hands every value to its family; nothing if a known point is not where it was.
-    fn fill<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Option<Encoded> {
-        self.families.clear();
-        let mut encoded = Encoded::default();
-        let mut filled = 0;
-        for frame in frames {
-            if filled == self.slots.len() {
-                self.slots.push(Vec::new());
-            }
-            self.fill_from(filled, frame, &mut encoded)?;
-            filled += 1;
+    /// Writes the page from scratch. If all of it is of the `only` frame, the next one may be filled into it.
+    fn write<'a>(
+        &mut self,
+        frames: impl IntoIterator<Item = &'a Frame> + Clone,
+        only: Option<&Frame>,
+    ) -> Encoded {
+        let encoded = self.push_values(frames.clone()).unwrap_or_else(|| {
+            *self = Encoder::empty(self.format, self.escaping);
+            self.push_values(frames).expect("an encoder that knows no point takes any")
+        });
+        let (page, spots) = self.layout.begin();
+        self.families.push(page, spots);
+        if self.format == Format::OpenMetrics {
+            page.extend_from_slice(b"# EOF\n");
         }
-        (filled == self.slots.len()).then_some(encoded)
+        let is_lasting =
+            |frame: &&Frame| frame.temporality == Temporality::Cumulative && encoded.left_out == 0;
+        if let Some(frame) = only.filter(is_lasting) {
+            self.layout.end(frame);
+        }
+        encoded
     }
 
-    fn fill_from(&mut self, at: usize, frame: &Frame, encoded: &mut Encoded) -> Option<()> {
+    /// Hands every value to its family; nothing if a known point is not where it was.
+    fn push_values<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Option<Encoded> {
+        self.families.clear();
+        let mut encoded = Encoded::default();
+        let mut pushed = 0;
+        for frame in frames {
+            if pushed == self.slots.len() {
+                self.slots.push(Vec::new());
+            }
+            self.push_values_of(pushed, frame, &mut encoded)?;
+            pushed += 1;
+        }
+        (pushed == self.slots.len()).then_some(encoded)
+    }
+
+    fn push_values_of(&mut self, at: usize, frame: &Frame, encoded: &mut Encoded) -> Option<()> {
         let Encoder { slots, families, .. } = self;
         let slots = &mut slots[at];
         slots.extend(frame.points.get(slots.len()..)?.iter().map(Slot::new));

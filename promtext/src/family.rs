@@ -115,12 +115,12 @@ impl Families {
         }
     }
 
-    /// Appends the families that have lines, and where the points stand, as seen from byte number `page` of `out`.
-    pub(crate) fn push(&self, page: usize, out: &mut Vec<u8>, spots: &mut Vec<Spot>) {
+    /// Writes the families that have lines to an empty `page`, and where the points stand on it.
+    pub(crate) fn push(&self, page: &mut Vec<u8>, spots: &mut Vec<Spot>) {
         for family in self.families.iter().filter(|family| !family.lines.is_empty()) {
-            out.extend_from_slice(&family.head);
-            let lines = out.len() - page;
-            out.extend_from_slice(&family.lines);
+            page.extend_from_slice(&family.head);
+            let lines = page.len();
+            page.extend_from_slice(&family.lines);
             let on_page = |spot: &Spot| Spot { start: lines + spot.start, end: lines + spot.end, ..*spot };
             spots.extend(family.spots.iter().map(on_page));
         }

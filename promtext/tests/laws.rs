@@ -3,14 +3,22 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::discriminant,
+    slice,
+};
 
 use barewire::{
     Metric,
     view::{Frame, Number, Point, Value},
 };
 use barewire_promtext::{Encoder, Escaping, Format};
-use common::{encoders, frame, hostile::any_point, page};
+use common::{
+    encoders, frame,
+    hostile::{any_point, any_value},
+    page, trimmed,
+};
 use proptest::prelude::*;
 
 proptest! {
@@ -28,11 +36,34 @@ proptest! {
     }
 
     #[test]
-    fn a_second_page_is_that_of_a_fresh_encoder(points in prop::collection::vec(any_point(), 0..12), split in 0..12_usize) {
+    fn a_second_page_of_the_same_values_is_the_same(points in prop::collection::vec(any_point(), 0..12), split in 0..12_usize) {
         for (.., mut encoder) in encoders() {
-            let frames = frames(&points, split);
-            let first = page(&mut encoder, &frames);
-            prop_assert_eq!(page(&mut encoder, &frames), first);
+            for frames in [&frames(&points, split)[..], &[frame(points.clone())]] {
+                let first = page(&mut encoder, frames);
+                prop_assert_eq!(page(&mut encoder, frames), first);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_filled_says_what_one_from_scratch_says(
+        points in prop::collection::vec(any_point(), 0..5),
+        ticks in prop::collection::vec(prop::collection::vec((any_value(), prop::bool::weighted(0.05)), 5), 1..6),
+    ) {
+        for (format, escaping, mut encoder) in encoders() {
+            let mut from_scratch = Encoder::new(format).escaping(escaping);
+            let mut frame = frame(points.clone());
+            for tick in &ticks {
+                for (point, (value, changes_kind)) in frame.points.iter_mut().zip(tick) {
+                    if *changes_kind || discriminant(value) == discriminant(&point.value) {
+                        point.value.clone_from(value);
+                    }
+                }
+                let (filled, encoded) = page(&mut encoder, slice::from_ref(&frame));
+                // Those of two frames are never filled.
+                let expected = page(&mut from_scratch, &[frame.clone(), Frame::default()]);
+                prop_assert_eq!((trimmed(&filled), encoded), (trimmed(&expected.0), expected.1));
+            }
         }
     }
 
@@ -50,7 +81,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn a_page_whose_numbers_moved_is_that_of_a_fresh_encoder(
+    fn a_page_whose_numbers_moved_says_what_that_of_a_fresh_encoder_says(
         kinds in prop::collection::vec((any::<bool>(), 0..3u8, 0..=9u8), 1..8),
         ticks in prop::collection::vec(prop::collection::vec(any::<u64>(), 8), 1..6),
         shift in 0..64u32,
@@ -75,8 +106,9 @@ proptest! {
                         frames[0].points[nth].value = value;
                     }
                 }
-                let fresh = page(&mut Encoder::new(format).escaping(escaping), &frames);
-                prop_assert_eq!(page(&mut encoder, &frames), fresh);
+                let (fresh, expected) = page(&mut Encoder::new(format).escaping(escaping), &frames);
+                let (moved, encoded) = page(&mut encoder, &frames);
+                prop_assert_eq!((trimmed(&moved), encoded), (trimmed(&fresh), expected));
             }
         }
     }

@@ -335,6 +335,39 @@ fn new_points_join_their_families_and_absent_ones_wait() {
 }
 
 #[test]
+fn a_fraction_keeps_its_width_from_page_to_page() {
+    let nanoseconds = |digits| Number::Decimal { digits, decimals: 6 };
+    for (format, tail, end) in [(Format::Text004, "", ""), (Format::OpenMetrics, ".0", "# EOF\n")] {
+        let mut encoder = Encoder::new(format);
+        let named = |name: &str, value| point(Metric::new(name), value);
+        let mut frames = [frame(vec![
+            named("took", Value::Gauge(nanoseconds(125_731))),
+            named("level", Value::Gauge(Number::Float(0.0625))),
+            counter("hits", 9),
+        ])];
+        for (took, level, hits, expected) in [
+            (125_731, 0.0625, 9, ["0.125731", "0.0625", "9"]),
+            (130_000, 0.5, 10, ["0.130000", "0.5000", "10"]),
+            (2_000_000, 3.0, 9, ["2.000000", "3.0000", "9"]),
+            (99_999_999, 0.03125, 123, ["99.999999", "0.03125", "123"]),
+            (1, -0.5, 321, ["0.0000010", "-0.5000", "321"]),
+        ] {
+            frames[0].points[0].value = Value::Gauge(nanoseconds(took));
+            frames[0].points[1].value = Value::Gauge(Number::Float(level));
+            frames[0].points[2].value = Value::Counter(Number::Int(hits));
+            let [took, level, hits] = expected;
+            let (page, _) = page(&mut encoder, &frames);
+            let total = if format == Format::Text004 { "_total" } else { "" };
+            let expected = format!(
+                "# TYPE took gauge\ntook {took}\n# TYPE level gauge\nlevel {level}\n\
+                 # TYPE hits{total} counter\nhits_total {hits}{tail}\n{end}"
+            );
+            assert_eq!(page, expected);
+        }
+    }
+}
+
+#[test]
 fn a_histogram_may_change_its_bounds() {
     let mut encoder = Encoder::new(Format::Text004);
     let mut frames = [frame(vec![point(Metric::new("h"), explicit(&[1.0], &[1, 0], Number::Int(1)))])];
@@ -362,12 +395,15 @@ fn frames_of_another_view_get_a_right_page() {
 
 #[test]
 fn a_point_that_changes_its_kind_is_left_out() {
-    let mut encoder = Encoder::new(Format::Text004);
-    let mut frames = [frame(vec![gauge("m", 1.0)])];
-    page(&mut encoder, &frames);
-    frames[0].points[0].value = Value::Counter(Number::Int(1));
-    let (page, encoded) = page(&mut encoder, &frames);
-    assert_eq!((page.as_str(), encoded), ("", Encoded { points: 0, left_out: 1 }));
+    let [gauge, counter] = [Value::Gauge, Value::Counter].map(|kind| kind(Number::Int(1)));
+    for (value, other) in [(gauge.clone(), counter.clone()), (counter, gauge)] {
+        let mut encoder = Encoder::new(Format::Text004);
+        let mut frames = [frame(vec![point(Metric::new("m").label("l", "a value of some length"), value)])];
+        assert_eq!(page(&mut encoder, &frames).1, Encoded { points: 1, left_out: 0 });
+        frames[0].points[0].value = other;
+        let (page, encoded) = page(&mut encoder, &frames);
+        assert_eq!((page.as_str(), encoded), ("", Encoded { points: 0, left_out: 1 }));
+    }
 }
 
 fn escaped(format: Format, escaping: Escaping, points: Vec<Point>) -> (String, Encoded) {

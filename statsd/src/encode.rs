@@ -12,8 +12,8 @@
 //! rate, and all values with the same digit share a line. The Agent's sketch then counts what we counted, to the sample.
 //!
 //! What never changes of a line is rendered once, when its series appears. Nearly all points are plain numbers, of which
-//! nothing is kept: their lines are two known runs of bytes with the digits between. Where such a line ends is all that
-//! has to be known to find out, with the next frame, whether it was delivered.
+//! nothing is kept: their lines are those of the last time with other digits ([`Stencil`](barewire::wire::stencil)). Where
+//! such a line ends is all that has to be known to find out, with the next frame, whether it was delivered.
 //!
 //! What a receiver did not get stays with the encoder, which adds it to what comes next ([`Encoder::settle`]). The law:
 //! of every counter and every bucket, what was delivered and what is kept add up to what was counted, always.
@@ -34,12 +34,12 @@ use barewire::{
     view::{Frame, Number, Point, Recorded, Value},
     wire::{
         datagram::Datagrams,
-        runs::{Run, Runs},
+        runs::Runs,
         text::{MAX_DECIMAL_LEN, push_decimal, push_f64, push_i64, push_u64},
     },
 };
 
-use plain::{End, Plain};
+use plain::{End, Kind, Plain};
 use rest::{NOWHERE, Rest, Scratch, Sum, is_count};
 pub use sample::SampleEncoder;
 pub use style::Style;
@@ -88,9 +88,6 @@ pub struct Encoder {
     scratch: Scratch,
 }
 
-const COUNTER: &[u8] = b"|c";
-const GAUGE: &[u8] = b"|g";
-
 /// What became of the points of a frame. Absent ones are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encoded {
@@ -104,20 +101,9 @@ pub struct Encoded {
 /// The rendered parts of one series, and its rest.
 #[derive(Debug)]
 struct Series {
-    /// `prefix.name:`
-    head: Run,
-    tails: Tails,
-    is_named: bool,
     rest: Rest,
-}
-
-/// What stands behind the number of a plain line.
-#[derive(Debug, Clone, Copy)]
-struct Tails {
-    /// `|c|#tags|c:id`
-    counter: Run,
-    /// `|g|#tags|c:id`
-    gauge: Run,
+    is_named: bool,
+    plain: Plain,
 }
 
 /// A line that delivers the binary digit `power` of the counts of the samples from `from` to `to`.
@@ -149,6 +135,7 @@ impl Encoder {
     /// Appends the lines of a frame, with what was not delivered before.
     ///
     /// The frames must be those of one view: a frame of somebody else's makes the encoder forget what it kept.
+    #[inline(never)]
     pub fn push_frame(&mut self, frame: &Frame, out: &mut Datagrams) -> Encoded {
         self.follow(&frame.points);
         self.stamp.clear();
@@ -162,18 +149,16 @@ impl Encoder {
         let end = End::of(&[stamp, b"\n"]);
         let mut encoded = Encoded::default();
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
-            let outcome = if let Some((number, is_counter)) = series.plain(&point.value, delivered) {
-                let tail = if is_counter { series.tails.counter } else { series.tails.gauge };
-                let pushed = Plain { text, head: series.head, tail, end: &end }.push(number, out);
-                if is_counter {
-                    let end = if pushed { out.len_bytes() } else { NOWHERE };
-                    series.rest = Rest::Sum(Sum { number: *number, end });
-                }
-                Outcome::of(pushed)
-            } else if series.rests(&point.value, delivered) {
+            if series.push_again(&point.value, delivered, &end, out) {
+                encoded.points += 1;
+                continue;
+            }
+            let outcome = if series.rests(&point.value, delivered) {
                 Outcome::Nothing
+            } else if let Some((kind, number)) = series.plain(&point.value, delivered) {
+                Outcome::of(series.push_plain(kind, number, (text, &end), out))
             } else {
-                let (name, tail) = series.parts(text);
+                let (name, tail) = series.plain.parts(text);
                 let mut lines = Lines { name, tail, stamp, series: index, marks, out };
                 push_point(series, &point.value, delivered, scratch, &mut lines)
             };
@@ -212,16 +197,10 @@ impl Encoder {
                 self.style.push_name(text, &metric.name);
                 text.push(b':');
             });
-            let mut tail = |kind| {
-                self.text.add(|text| {
-                    text.extend_from_slice(kind);
-                    self.style.push_tail(text, &metric.labels);
-                })
-            };
-            let tails = Tails { counter: tail(COUNTER), gauge: tail(GAUGE) };
+            let tail = self.text.add(|text| self.style.push_tail(text, &metric.labels));
             let is_named = !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty());
             self.metrics.push(Arc::clone(metric));
-            self.series.push(Series { head, tails, is_named, rest: Rest::None });
+            self.series.push(Series { rest: Rest::None, is_named, plain: Plain::new(head, tail) });
         }
     }
 }
@@ -237,23 +216,49 @@ impl Series {
         rests
     }
 
-    /// The number of a point whose line is all that there is to say, and whether it is a counter's.
-    #[inline]
-    fn plain<'v>(&self, value: &'v Value, delivered: usize) -> Option<(&'v Number, bool)> {
+    /// Appends the line of a plain number that looks like the one before. Whether it was one.
+    #[inline(always)]
+    fn push_again(&mut self, value: &Value, delivered: usize, end: &End, out: &mut Datagrams) -> bool {
+        match (value, &self.rest) {
+            (Value::Gauge(number), Rest::None) => self.plain.push_again(Kind::Gauge, *number, end, out),
+            (Value::Counter(number), Rest::None | Rest::Sum(_)) if self.rest.is_nothing(delivered) => {
+                let pushed = self.plain.push_again(Kind::Counter, *number, end, out);
+                if pushed {
+                    self.rest = Rest::Sum(Sum { number: *number, end: out.len_bytes() });
+                }
+                pushed
+            }
+            _ => false,
+        }
+    }
+
+    /// The number of a point whose line is all that there is to say.
+    fn plain(&self, value: &Value, delivered: usize) -> Option<(Kind, Number)> {
         match (value, &self.rest) {
             _ if !self.is_named => None,
-            (Value::Gauge(number), Rest::None) if is_finite(*number) => Some((number, false)),
+            (Value::Gauge(number), Rest::None) if is_finite(*number) => Some((Kind::Gauge, *number)),
             (Value::Counter(number), rest) if rest.is_nothing(delivered) && is_count(*number) => {
-                Some((number, true))
+                Some((Kind::Counter, *number))
             }
             _ => None,
         }
     }
 
-    /// The name, and what stands behind the type.
-    fn parts<'t>(&self, text: &'t Runs) -> (&'t [u8], &'t [u8]) {
-        let head = text.get(self.head);
-        (head.strip_suffix(b":").unwrap_or(head), &text.get(self.tails.counter)[COUNTER.len()..])
+    /// Appends its line. Whether it fits into a datagram.
+    #[inline(never)]
+    fn push_plain(
+        &mut self,
+        kind: Kind,
+        number: Number,
+        (text, end): (&Runs, &End),
+        out: &mut Datagrams,
+    ) -> bool {
+        let pushed = self.plain.push(kind, number, text, end, out);
+        if kind == Kind::Counter {
+            let end = if pushed { out.len_bytes() } else { NOWHERE };
+            self.rest = Rest::Sum(Sum { number, end });
+        }
+        pushed
     }
 }
 

@@ -28,19 +28,12 @@ fn main() {
             (0..passes).for_each(|_| record_alone(&mut shard, took, 1));
         }
         "encode_otlp_json" => {
-            let (mut encoder, mut out) = (barewire_otlp_json::Encoder::new(), Vec::new());
-            encode(passes, |frame| {
-                out.clear();
-                encoder.push_request([frame], &mut out).points
-            });
+            let mut encoder = barewire_otlp_json::Encoder::new();
+            encode(passes, |frame| encoder.request([frame]).1.points);
         }
         "encode_promtext" => {
             let mut encoder = barewire_promtext::Encoder::new(barewire_promtext::Format::Text004);
-            let mut out = Vec::new();
-            encode(passes, |frame| {
-                out.clear();
-                encoder.push([frame], &mut out).points
-            });
+            encode(passes, |frame| encoder.page([frame]).1.points);
         }
         "encode_influx" => {
             let (mut encoder, mut out) = (barewire_influx::Encoder::new(), Vec::new());

@@ -196,11 +196,7 @@ impl Program {
             let snapshot = self.registry.snapshot();
             snapshot_ns += if counts { thread_ns() - start } else { 0 };
             let pair = (&*snapshot, earlier.as_deref());
-            otlp.run(counts, pair, |frame| {
-                out.clear();
-                to_otlp.push_request([frame], &mut out);
-                out.len()
-            });
+            otlp.run(counts, pair, |frame| to_otlp.request([frame]).0.len());
             influx.run(counts, pair, |frame| {
                 out.clear();
                 to_influx.push([frame], &mut out);
@@ -212,11 +208,7 @@ impl Program {
                 to_statsd.settle(usize::MAX);
                 datagrams.len_bytes()
             });
-            prometheus.run(counts, pair, |frame| {
-                out.clear();
-                to_page.push([frame], &mut out);
-                out.len()
-            });
+            prometheus.run(counts, pair, |frame| to_page.page([frame]).0.len());
             earlier = Some(snapshot);
         }
         println!("\n{:<24}{:>12}{:>12}{:>14}", "term", "view ms", "encode ms", "bytes");

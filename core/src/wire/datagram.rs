@@ -9,16 +9,17 @@
 //! └──── datagram ───┘└─ datagram …      a cut before the line that would not fit any more
 //! ```
 //!
-//! Nearly all lines are made of texts whose length is known before they are copied. There is room for such a line before
-//! it is begun, full of whatever was there: so each part is written by moves of a fixed size, and what is too much of one
-//! is written over by the next. A vector would be asked for room by each part, and told its new length ([`Line`]).
+//! Nearly all lines say what they said before, with another number ([`Stencil`]). There is room for such a line before
+//! it is begun, full of whatever was there: so it is written by moves of a fixed size, and what is too much of it is written
+//! over by the next one. A vector would be asked for room, and told its new length.
 
 use std::ops::Range;
 
 use super::{
-    runs::{BLOCK, Run, Runs, Short},
-    text::{write_decimal, write_u64},
+    runs::Short,
+    stencil::{self, Stencil},
 };
+use crate::view::Number;
 
 /// The most bytes of a datagram that crosses a network whole: 1500 of Ethernet without the headers of IPv6, UDP and
 /// some tunnels.
@@ -84,32 +85,19 @@ impl Datagrams {
         self.cuts.end_line(len)
     }
 
-    /// Begins a line of at most [`Line::MAX_LEN`] bytes, which is written where it stays.
-    ///
-    /// ```
-    /// use barewire::wire::{datagram::{Datagrams, UDP_LIMIT_BYTES}, runs::{Runs, Short}};
-    ///
-    /// let (mut runs, end) = (Runs::new(), Short::<8>::of(&[b"|c\n"]));
-    /// let name = runs.add(|out| out.extend_from_slice(b"hits:"));
-    /// let mut datagrams = Datagrams::new(UDP_LIMIT_BYTES);
-    ///
-    /// let mut line = datagrams.line();
-    /// line.run(&runs, name);
-    /// assert!(line.u64(17));
-    /// line.short(&end);
-    /// assert!(line.end());
-    /// assert!(datagrams.iter().eq([b"hits:17|c\n"]));
-    /// ```
+    /// Adds the line of a stencil with this number in it, and `end` behind it. Returns whether the number fits the stencil, and
+    /// the line a datagram; if not, nothing is added.
     #[inline(always)]
-    pub fn line(&mut self) -> Line<'_> {
-        self.make_room(ROOM);
-        let room = self.bytes[self.cuts.len..].first_chunk_mut().expect("as much room as was made");
-        Line { room, len: 0, cuts: &mut self.cuts }
+    pub fn stencil<const N: usize>(&mut self, stencil: &Stencil, number: Number, end: &Short<N>) -> bool {
+        self.make_room(stencil::ROOM);
+        let room = self.bytes.get_mut(self.cuts.len..).and_then(<[u8]>::first_chunk_mut);
+        let line = room.and_then(|room| stencil.write(room, number, end));
+        line.is_some_and(|len| self.cuts.end_line(len))
     }
 
     #[inline(always)]
     fn make_room(&mut self, bytes: usize) {
-        if self.bytes.len() < self.cuts.len + bytes {
+        if self.bytes.len().wrapping_sub(self.cuts.len) < bytes {
             self.grow(bytes);
         }
     }
@@ -165,63 +153,6 @@ impl Cuts {
     }
 }
 
-/// A line that is being written into room that is there. It is longer than it may be, if a method panics.
-#[derive(Debug)]
-pub struct Line<'a> {
-    room: &'a mut [u8; ROOM],
-    len: usize,
-    cuts: &'a mut Cuts,
-}
-
-const ROOM: usize = Line::MAX_LEN + BLOCK;
-
-impl Line<'_> {
-    /// How long it may be.
-    pub const MAX_LEN: usize = 192;
-
-    /// Appends a run of at most [`Run::BLOCK`] bytes.
-    #[inline(always)]
-    pub fn run(&mut self, runs: &Runs, run: Run) {
-        debug_assert!(run.len() <= BLOCK, "a longer one would be cut off");
-        *self.block() = *runs.block(run);
-        self.len += run.len().min(BLOCK);
-    }
-
-    /// Appends a short text.
-    #[inline(always)]
-    pub fn short<const N: usize>(&mut self, short: &Short<N>) {
-        *self.block() = *short.block();
-        self.len += short.len();
-    }
-
-    /// Appends an integer in decimal, unless it has more than sixteen digits.
-    #[inline(always)]
-    pub fn u64(&mut self, value: u64) -> bool {
-        let len = write_u64(self.block(), value);
-        self.len += len;
-        len > 0
-    }
-
-    /// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction, unless it is longer than that.
-    #[inline(always)]
-    pub fn decimal(&mut self, digits: u64, decimals: u8) -> bool {
-        let len = write_decimal(self.block(), digits, decimals);
-        self.len += len;
-        len > 0
-    }
-
-    /// Keeps it. Whether it fits into a datagram; if not, it is as if it had never been begun.
-    #[inline(always)]
-    pub fn end(self) -> bool {
-        self.cuts.end_line(self.len)
-    }
-
-    #[inline(always)]
-    fn block<const N: usize>(&mut self) -> &mut [u8; N] {
-        self.room[self.len..].first_chunk_mut().expect("a line that is not too long")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,24 +161,24 @@ mod tests {
     proptest! {
         #[test]
         fn every_line_is_whole_in_one_datagram_or_was_refused(
-            lines in vec(("[a-c]{0,30}", any::<bool>()), 0..60), limit in 1..60_usize,
+            lines in vec(("[a-c]{0,30}", any::<u16>(), any::<bool>()), 0..60), limit in 1..60_usize,
         ) {
             let mut datagrams = Datagrams::new(limit);
             let mut expected = Vec::new();
-            for (line, in_place) in &lines {
-                let line = format!("{line}\n");
-                let fits = match in_place {
-                    true => {
-                        let mut out = datagrams.line();
-                        out.short(&Short::<40>::of(&[line.as_bytes()]));
-                        out.end()
-                    }
-                    false => datagrams.push(|out| out.extend_from_slice(line.as_bytes())),
+            let end = Short::<16>::of(&[b"\n"]);
+            for (name, number, by_stencil) in &lines {
+                let (line, number) = (format!("{name}:{number}\n"), Number::Int((*number).into()));
+                let stencil = Stencil::new(format!("{name}:").as_bytes(), number, &[]);
+                let fits = match stencil.filter(|_| *by_stencil) {
+                    Some(stencil) => datagrams.stencil(&stencil, number, &end),
+                    None => datagrams.push(|out| out.extend_from_slice(line.as_bytes())),
                 };
                 prop_assert_eq!(fits, line.len() <= limit);
                 if fits {
                     expected.push(line);
                 }
+                // What does not fit the stencil was never there.
+                prop_assert!(!datagrams.stencil(&Stencil::none(), number, &end));
             }
             let packed: Vec<&[u8]> = datagrams.iter().collect();
             prop_assert!(packed.iter().all(|datagram| datagram.len() <= limit && datagram.ends_with(b"\n")));
@@ -257,32 +188,6 @@ mod tests {
                 prop_assert!(pair[0].len() + next.len() > limit);
             }
             prop_assert_eq!(packed.concat(), expected.concat().into_bytes());
-        }
-
-        #[test]
-        fn a_line_is_its_parts(parts in vec(("[a-c]{0,64}", any::<u32>()), 0..3)) {
-            let (mut runs, mut datagrams) = (Runs::new(), Datagrams::new(2_000));
-            let added: Vec<Run> =
-                parts.iter().map(|(text, _)| runs.add(|out| out.extend_from_slice(text.as_bytes()))).collect();
-            let end = Short::<16>::of(&[b"|T17"]);
-            let expected: String = parts.iter().map(|(text, number)| format!("{text}{number}|T17")).collect();
-            // What was there before is not seen.
-            for _ in 0..2 {
-                datagrams.clear();
-                datagrams.push(|out| out.extend_from_slice(b"first\n"));
-                // One that is not ended was never there.
-                datagrams.line().short(&end);
-                let mut line = datagrams.line();
-                for (run, (_, number)) in added.iter().zip(&parts) {
-                    line.run(&runs, *run);
-                    prop_assert!(line.u64((*number).into()));
-                    line.short(&end);
-                }
-                prop_assert!(line.end());
-                datagrams.push(|out| out.extend_from_slice(b"last\n"));
-                let all = datagrams.iter().collect::<Vec<_>>().concat();
-                prop_assert_eq!(String::from_utf8(all).unwrap(), format!("first\n{expected}last\n"));
-            }
         }
     }
 }

@@ -1,208 +1,317 @@
 //! A document that goes out again and again with other numbers in it.
 //!
 //! From one tick to the next hardly anything of a document changes but digits, and most numbers have as many of them as
-//! before. So a [`Form`] keeps the document as it was laid out once, and knows where its numbers stand. It is copied to
-//! the output in long stretches, and there each number is written over the one that was: it costs the arithmetic of its
-//! digits and a store, and the text around it a share of a large copy. Where a number is wider or narrower than its
-//! field, what was copied beyond it is cut off, the number is pushed, and the next stretch begins behind the field.
+//! before. So a [`Form`] keeps the document as it went out the last time, knows where its numbers stand, and each new one
+//! is written over the one that was: that costs the arithmetic of its digits and a store or two, and the text around
+//! it nothing.
+//!
+//! Zeros at the end of a fraction mean nothing in any format, so a fraction is filled up with them and keeps its width.
+//! Where a format takes blanks before a value, an integer that needs less room leaves some. Whatever else is wider or
+//! narrower than its field moves what stands behind it: the tail of the document is put aside then, once a tick, and comes
+//! back in long stretches between the fields that do not fit.
 //!
 //! ```text
-//! form   …"asInt":"1234"},{…"asDouble":0.125731}…"asInt":"99"}…
-//! out    …"asInt":"1250"},{…"asDouble":0.125802}…"asInt":"        copied at once, then written over
-//!                                                         100     does not fit: pushed
-//!                                                            "}…  the next stretch
+//! then   …"asInt":"1234"},{…"asDouble":0.125731}…"asInt":"99"}…
+//! now    …"asInt": "999"},{…"asDouble":0.130000}…"asInt":"        written over
+//!                                                         100     does not fit: the tail is put aside
+//!                                                            "}…  the next stretch of it
 //! ```
 //!
 //! Digits come eight in a word, the last one highest. The word is stored where the number ends, so in front of the digits
 //! it reaches into the text before: its *base* has what stands there, and `'0'` where digits come, and one addition
-//! makes both. A point is made room for by shifting what stands before it. Zeros that a fraction ends in are taken back.
-//!
-//! Numbers are written to the output and not to the form, because a copy that reads what was written just before has to
-//! wait for it: that cost more than all else together.
+//! makes both. A point is made room for by shifting what stands before it. The digits before the last eight are rare:
+//! they go into a word that is read, so that it keeps the text before them.
+
+use std::{array, mem, ops::Range};
 
 use super::text::split;
+use crate::view::Number;
 
-/// A document that was laid out once.
+/// A document, and what it takes to change the numbers in it.
 #[derive(Debug, Default)]
 pub struct Form {
     text: Vec<u8>,
+    /// The tail that was put aside.
+    tail: Vec<u8>,
+    /// What is to stand in a field.
+    entry: Vec<u8>,
+    takes_blanks: bool,
 }
 
-/// What stood in a field when its document was laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blank {
-    /// An integer.
-    Integer(i64),
-    /// `digits / 10^decimals`, without zeros at the end of the fraction.
-    Decimal {
-        /// All digits, as an integer.
-        digits: u128,
-        /// How many of them stand behind the point.
-        decimals: u8,
-    },
-    /// A text of any length.
-    Text,
-}
-
-/// The place of one number in a form, or of any other text.
+/// The place of one number in a document, or of any other text that changes. It follows what it is the place of, as long as it
+/// is reached whenever its form is filled.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    start: u32,
-    end: u32,
-    /// The least integer that is as wide as the field.
-    low: u64,
-    /// How many such integers there are; none for what is no number.
-    span: u64,
     /// The last word.
-    base: u64,
-    /// That of the digits before the last eight.
-    high_base: u64,
+    base: [u8; 8],
+    end: u32,
+    width: u32,
+    /// Among [`RANGES`].
+    range: u8,
     decimals: u8,
-    /// Whether there are more than eight digits.
-    is_long: bool,
     /// What stands in front of the last eight bytes of a decimal, or `'0'`.
     first: u8,
+    /// Whether the text right before it changes, too.
+    is_tight: bool,
 }
 
-const WINDOW: usize = 24;
+/// The widest number that is written over another one, in digits.
+const MAX_DIGITS: usize = 16;
+const MAX_DECIMALS: usize = 9;
+/// What is written of a number of up to eight digits: a word, and a byte before it.
+const SHORT: usize = 9;
+/// And of a longer one: sixteen digits, a point, and a byte before them.
+const LONG: usize = 18;
 const EIGHT: u64 = 100_000_000;
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 /// How far is copied beyond a field: a large copy is cheaper than small ones, and what lies behind a number that does
 /// not fit is copied in vain.
 const AHEAD: usize = 1024;
 
+/// What is as wide as a field: the least integer, and how many there are. Two for each count of digits: without zeros in
+/// front, and with them, as in `0.001`. There is one for each byte, so that none is out of bounds.
+const RANGES: [(u64, u64); 256] = {
+    let mut ranges = [(0, 0); 256];
+    let (mut digits, mut end) = (1, 10);
+    while digits <= MAX_DIGITS {
+        ranges[2 * digits] = (end / 10, end - end / 10);
+        ranges[2 * digits + 1] = (0, end);
+        digits += 1;
+        end *= 10;
+    }
+    ranges
+};
+
 impl Form {
-    /// Lays out a document with fields at these places, from the first to the last, and hands each of them to `add`.
-    ///
-    /// # Panics
-    /// If a field is not within the document, or not behind the one before; if the document has more than 4 GiB.
-    pub fn lay_out(
-        &mut self,
-        document: &[u8],
-        places: impl IntoIterator<Item = (usize, usize, Blank)>,
-        mut add: impl FnMut(Field),
-    ) {
-        self.text.clear();
-        let (mut copied, mut clear_from) = (0, 0);
-        for (start, end, blank) in places {
-            self.text.extend_from_slice(&document[copied..start]);
-            copied = end;
-            let field = Field::push(&mut self.text, clear_from, &document[start..end], blank);
-            clear_from = field.end();
-            add(field);
-        }
-        self.text.extend_from_slice(&document[copied..]);
+    /// Of a format that takes blanks before a value; the default is of one that does not.
+    pub fn with_blanks() -> Self {
+        Form { takes_blanks: true, ..Form::default() }
     }
 
-    /// Appends the document with other values, which are to be given for its fields in turn.
+    /// Forgets the document, and returns where the next one is to be written.
+    pub fn clear(&mut self) -> &mut Vec<u8> {
+        self.text.clear();
+        &mut self.text
+    }
+
+    /// The document.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The field of what stands at `place` in the document: a number, with a quote before it or not, or any other text.
+    /// `behind` is the field before it.
+    ///
+    /// # Panics
+    /// If the place is not within the document; if that has more than 4 GiB.
+    pub fn field(&self, place: Range<usize>, number: Option<Number>, behind: Option<&Field>) -> Field {
+        let is_tight = behind.is_some_and(|field| place.start < field.end() + 8);
+        Field::new(&self.text, place, number, is_tight)
+    }
+
+    /// Begins to put other values into the document. Its fields are to be given in turn, each of them; if that ends before
+    /// [`Filling::finish`], the document is none any more.
     #[inline]
-    pub fn fill<'a>(&'a self, out: &'a mut Vec<u8>) -> Filling<'a> {
-        let shift = out.len();
-        Filling { text: &self.text, out, copied: 0, shift, misfits: 0 }
+    pub fn fill(&mut self) -> Filling<'_> {
+        Filling { form: self, is_moving: false, cut: 0, copied: 0, shift: 0 }
     }
 }
 
 /// A form that is being filled.
 #[derive(Debug)]
+#[must_use = "the document is whole when it is finished"]
 pub struct Filling<'a> {
-    text: &'a [u8],
-    out: &'a mut Vec<u8>,
-    /// Up to where the form was copied.
+    form: &'a mut Form,
+    /// Whether there is a tail.
+    is_moving: bool,
+    /// Where the tail began in the document as it was.
+    cut: usize,
+    /// Up to where in the document as it was the tail has come back.
     copied: usize,
-    /// By how much what was copied stands further back than in the form; less than nothing wraps.
-    shift: usize,
-    /// Numbers that were wider or narrower than their fields.
-    misfits: usize,
+    /// By how much what came back stands further back than it did; less than nothing wraps.
+    shift: u32,
 }
 
 impl Filling<'_> {
     /// Goes to a field.
     #[inline(always)]
-    pub fn reach(&mut self, field: &Field) {
-        if field.end() > self.copied {
-            self.copy_to((field.end() + AHEAD).min(self.text.len()));
+    pub fn reach(&mut self, field: &mut Field) {
+        if self.is_moving {
+            self.fetch(field);
         }
     }
 
     /// Writes over what stands `before` bytes before the field that was reached, up to eight bytes before it: these are its own.
     #[inline(always)]
     pub fn patch<const N: usize>(&mut self, field: &Field, before: usize, text: &[u8; N]) {
-        let at = field.start().wrapping_add(self.shift).wrapping_sub(before);
-        self.out[at..][..N].copy_from_slice(text);
+        let at = field.start().wrapping_sub(before);
+        self.form.text[at..][..N].copy_from_slice(text);
     }
 
-    /// Writes an integer into the field that was reached. Whether it fits: else it is to be pushed.
+    /// Writes a number over the one in the field that was reached. Whether it fits: else it is to be pushed.
     #[inline(always)]
-    pub fn integer(&mut self, field: &Field, integer: i64) -> bool {
-        self.number(field, integer.cast_unsigned(), 0)
+    pub fn number(&mut self, field: &Field, number: Number) -> bool {
+        field.write(&mut self.form.text, number)
     }
 
-    /// The same for `digits / 10^decimals`.
-    #[inline(always)]
-    pub fn decimal(&mut self, field: &Field, digits: u128, decimals: u8) -> bool {
-        let Ok(digits) = u64::try_from(digits) else { return false };
-        decimals > 0 && self.number(field, digits, decimals)
-    }
-
-    #[inline(always)]
-    fn number(&mut self, field: &Field, digits: u64, decimals: u8) -> bool {
-        if digits.wrapping_sub(field.low) >= field.span || decimals != field.decimals {
-            self.misfits += 1;
-            return false;
-        }
-        let end = field.end().wrapping_add(self.shift);
-        let window: &mut [u8; WINDOW] = (&mut self.out[end - WINDOW..end]).try_into().expect("as many");
-        let zeros = if field.is_long {
-            field.long_number(window, digits)
-        } else {
-            field.short_number(window, digits)
-        };
-        zeros == 0 || self.cut(field, zeros)
-    }
-
-    /// Takes back the zeros at the end of a fraction; a number without one is written in a way of its own.
+    /// Puts what `push` appends into the field that was reached: a number, or any other text.
     #[inline(never)]
-    fn cut(&mut self, field: &Field, zeros: usize) -> bool {
-        let has_fraction = zeros < usize::from(field.decimals);
-        if has_fraction {
-            self.out.truncate(field.end().wrapping_add(self.shift) - zeros);
-            self.go_on_behind(field);
-        } else {
-            self.misfits += 1;
+    pub fn push(&mut self, field: &mut Field, number: Option<Number>, push: impl FnOnce(&mut Vec<u8>)) {
+        let Form { text, tail, entry, takes_blanks } = &mut *self.form;
+        entry.clear();
+        push(entry);
+        if let Some(number) = number {
+            fill_up(entry, number, field.width as usize, *takes_blanks);
         }
-        has_fraction
+        let place = field.place();
+        if entry.len() == place.len() {
+            text[place.clone()].copy_from_slice(entry);
+            // A fraction that was filled up stands in a field for more digits, or more decimals.
+            if field.decimals == 0 || !matches!(number, Some(Number::Decimal { decimals: 1.., .. })) {
+                *field = Field::new(text, place, number, field.is_tight);
+            }
+            return;
+        }
+        if !self.is_moving {
+            self.is_moving = true;
+            if place.start < text.len() / 2 {
+                // All of the document is the tail then: what stands before the field is the shorter part.
+                self.cut = 0;
+                mem::swap(text, tail);
+                text.clear();
+                text.extend_from_slice(&tail[..place.start]);
+            } else {
+                self.cut = place.end;
+                tail.clear();
+                tail.extend_from_slice(&text[place.end..]);
+            }
+        }
+        // Where the field ended before it was reached.
+        self.copied = short(place.end).wrapping_sub(self.shift) as usize;
+        text.truncate(place.start);
+        text.extend_from_slice(entry);
+        self.shift = short(text.len()).wrapping_sub(short(self.copied));
+        *field = Field::new(text, place.start..text.len(), number, field.is_tight);
     }
 
-    /// Appends what does not fit the form in the place of the field that was reached.
-    #[inline(always)]
-    pub fn push(&mut self, field: &Field, push: impl FnOnce(&mut Vec<u8>)) {
-        self.out.truncate(field.start().wrapping_add(self.shift));
-        push(self.out);
-        self.go_on_behind(field);
-    }
-
-    fn go_on_behind(&mut self, field: &Field) {
-        self.copied = field.end();
-        self.shift = self.out.len().wrapping_sub(field.end());
-    }
-
-    /// Appends the rest, and says how many numbers were wider or narrower than their fields: when many are, the document
-    /// is better laid out anew.
-    pub fn finish(mut self) -> usize {
-        self.copy_to(self.text.len());
-        self.misfits
+    /// Ends the document.
+    #[inline]
+    pub fn finish(mut self) {
+        if self.is_moving {
+            self.bring_back(usize::MAX);
+        }
     }
 
     #[inline(never)]
-    fn copy_to(&mut self, end: usize) {
-        self.out.extend_from_slice(&self.text[self.copied..end]);
+    fn fetch(&mut self, field: &mut Field) {
+        if field.end() > self.copied {
+            self.bring_back(field.end() + AHEAD);
+        }
+        field.end = field.end.wrapping_add(self.shift);
+    }
+
+    /// Brings the tail back up to where `end` was.
+    #[inline(never)]
+    fn bring_back(&mut self, end: usize) {
+        let Form { text, tail, .. } = &mut *self.form;
+        let end = end.min(self.cut + tail.len());
+        text.extend_from_slice(&tail[self.copied - self.cut..end - self.cut]);
         self.copied = end;
+        // All that is reached stands before that.
+        short(text.len());
+    }
+}
+
+/// Makes a number as wide as its field, if that can be done. If it is too wide, it is given all of its decimals.
+fn fill_up(entry: &mut Vec<u8>, number: Number, width: usize, takes_blanks: bool) {
+    let all = match number {
+        Number::Int(_) if takes_blanks => {
+            let blanks = width.saturating_sub(entry.len());
+            entry.splice(..0, std::iter::repeat_n(b' ', blanks));
+            return;
+        }
+        Number::Decimal { digits, decimals: decimals @ 1.. } => {
+            let wide = digits.checked_ilog10().map_or(1, |log| log as usize + 1);
+            wide.max(usize::from(decimals) + 1) + 1
+        }
+        Number::Float(_) => width,
+        _ => return,
+    };
+    let full = if entry.len() <= width { width } else { all };
+    // An exponent, or what is no number.
+    if entry.iter().any(u8::is_ascii_alphabetic) {
+        return;
+    }
+    if !entry.contains(&b'.') && full > entry.len() + 1 {
+        entry.push(b'.');
+    }
+    if entry.contains(&b'.') && full > entry.len() {
+        entry.resize(full, b'0');
     }
 }
 
 impl Field {
+    /// What no number fits.
+    pub(super) const NONE: Field =
+        Field { base: [0; 8], end: 0, width: 0, range: 0, decimals: 0, first: 0, is_tight: false };
+
+    pub(super) fn new(text: &[u8], place: Range<usize>, number: Option<Number>, is_tight: bool) -> Field {
+        let Range { start, end } = place;
+        let loose = Field { end: short(end), width: short(end - start), is_tight, ..Field::NONE };
+        let decimals = match number {
+            Some(Number::Int(0..)) => 0,
+            Some(Number::Decimal { decimals, .. }) => decimals,
+            _ => return loose,
+        };
+        // A quote and blanks may stand before it.
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        let start = end - text[start..end].iter().rev().take_while(|byte| is_digit(byte)).count();
+        let point = text[start..end].iter().position(|byte| *byte == b'.');
+        let shown = point.map_or(0, |at| end - start - at - 1);
+        let wide = end - start - usize::from(point.is_some());
+        let fits = (shown > 0) == (decimals > 0) && shown <= MAX_DECIMALS && (1..=MAX_DIGITS).contains(&wide);
+        let has_window = end >= if wide > 8 { LONG } else { SHORT };
+        if !fits || is_tight || !has_window {
+            return loose;
+        }
+        let blank = |at: usize| if at >= start && text[at] != b'.' { b'0' } else { text[at] };
+        let is_lowest = wide == shown + 1;
+        Field {
+            base: array::from_fn(|at| blank(end - 8 + at)),
+            range: tiny(2 * wide + usize::from(is_lowest)),
+            decimals: tiny(shown),
+            first: blank(end - 9),
+            ..loose
+        }
+    }
+
+    /// Writes a number over the one that stands in `text`, which is a copy of the document, or the document. Whether it is as
+    /// wide.
     #[inline(always)]
-    fn start(&self) -> usize {
-        self.start as usize
+    pub(super) fn write(&self, text: &mut [u8], number: Number) -> bool {
+        match number {
+            Number::Int(int) => self.write_digits(text, int.cast_unsigned(), 0),
+            Number::Decimal { digits, decimals } => match u64::try_from(digits) {
+                Ok(digits) => self.write_digits(text, digits, decimals),
+                Err(_) => false,
+            },
+            Number::Float(_) => false,
+        }
+    }
+
+    #[inline(always)]
+    fn write_digits(&self, text: &mut [u8], digits: u64, decimals: u8) -> bool {
+        let (low, span) = RANGES[usize::from(self.range)];
+        if digits.wrapping_sub(low) >= span || decimals != self.decimals {
+            return false;
+        }
+        let text = &mut text[..self.end()];
+        if self.is_long() {
+            return self.write_long(text, digits);
+        }
+        let Some(window) = text.last_chunk_mut() else { return false };
+        self.write_short(window, digits);
+        true
     }
 
     #[inline(always)]
@@ -210,84 +319,80 @@ impl Field {
         self.end as usize
     }
 
-    /// Writes the last eight digits, and says how many zeros they end in.
     #[inline(always)]
-    fn short_number(&self, window: &mut [u8; WINDOW], digits: u64) -> usize {
-        let digits = split(digits);
+    fn start(&self) -> usize {
+        self.end().wrapping_sub(self.width as usize)
+    }
+
+    /// Whether there are numbers that fit.
+    pub(super) fn is_for_numbers(&self) -> bool {
+        self.range > 0
+    }
+
+    fn place(&self) -> Range<usize> {
+        self.start()..self.end()
+    }
+
+    #[inline(always)]
+    fn wide(&self) -> usize {
+        usize::from(self.range) / 2
+    }
+
+    /// Whether there are more than eight digits.
+    #[inline(always)]
+    fn is_long(&self) -> bool {
+        self.wide() > 8
+    }
+
+    /// Writes the last eight digits.
+    #[inline(always)]
+    fn write_short(&self, window: &mut [u8; SHORT], digits: u64) {
+        let (digits, base) = (split(digits), u64::from_le_bytes(self.base));
         if self.decimals == 0 {
-            window[16..].copy_from_slice(&(digits + self.base).to_le_bytes());
-            return 0;
+            window[1..].copy_from_slice(&(digits + base).to_le_bytes());
+            return;
         }
         let whole = u64::MAX >> (8 * (self.decimals & 7));
-        let pointed = (digits & whole) >> 8 | digits & !whole;
-        window[16..].copy_from_slice(&(pointed + self.base).to_le_bytes());
-        window[15] = digits.to_le_bytes()[0] + self.first;
-        digits.leading_zeros() as usize / 8
+        let before = digits & whole;
+        let pointed = (digits ^ before) | before >> 8;
+        window[1..].copy_from_slice(&(pointed + base).to_le_bytes());
+        window[0] = digits.to_le_bytes()[0] + self.first;
     }
 
+    /// The same with the digits before them.
     #[inline(never)]
-    fn long_number(&self, window: &mut [u8; WINDOW], digits: u64) -> usize {
-        let at = 8 - usize::from(self.decimals > 0);
-        window[at..at + 8].copy_from_slice(&(split(digits / EIGHT) + self.high_base).to_le_bytes());
-        self.short_number(window, digits % EIGHT)
+    fn write_long(&self, text: &mut [u8], digits: u64) -> bool {
+        let Some(window) = text.last_chunk_mut::<LONG>() else { return false };
+        let (high, low) = (digits / EIGHT, digits % EIGHT);
+        match self.decimals {
+            0 => self.write_high(window, LONG - 8, high),
+            1..=7 => self.write_high(window, LONG - SHORT, high),
+            8 => {
+                window[LONG - SHORT] = b'.';
+                self.write_high(window, LONG - SHORT, high);
+            }
+            _ => {
+                let tenth = (high % 10).to_le_bytes()[0];
+                window[LONG - SHORT - 1..][..2].copy_from_slice(&[b'.', b'0' + tenth]);
+                self.write_high(window, LONG - SHORT - 1, high / 10);
+            }
+        }
+        if self.decimals < 8 {
+            self.write_short(window.last_chunk_mut().expect("longer"), low);
+        } else {
+            window[LONG - 8..].copy_from_slice(&(split(low) + ZEROS).to_le_bytes());
+        }
+        true
     }
-}
 
-impl Field {
-    const TEXT: Field = Field {
-        start: 0,
-        end: 0,
-        low: 0,
-        span: 0,
-        decimals: 0,
-        is_long: false,
-        first: 0,
-        base: 0,
-        high_base: 0,
-    };
-
-    /// Appends the field. Only from `clear_from` on does the text before it stay what it is.
-    fn push(text: &mut Vec<u8>, clear_from: usize, was: &[u8], blank: Blank) -> Field {
-        let start = text.len();
-        let loose = |text: &mut Vec<u8>| {
-            text.extend_from_slice(was);
-            Field { start: short(start), end: short(text.len()), ..Field::TEXT }
-        };
-        let (digits, decimals) = match blank {
-            Blank::Integer(int) => (u64::try_from(int).ok(), 0),
-            Blank::Decimal { digits, decimals: decimals @ 1..=7 } => (u64::try_from(digits).ok(), decimals),
-            _ => (None, 0),
-        };
-        let Some(digits) = digits else { return loose(text) };
-        let wide = digits.checked_ilog10().map_or(1, |log| log + 1).max(u32::from(decimals) + 1);
-        let width = wide as usize + usize::from(decimals > 0);
-        if wide > 16 || start + width < WINDOW || start < clear_from + 8 {
-            return loose(text);
-        }
-        // Zeros where digits come, so that a word of the text is a base.
-        text.resize(start + width, b'0');
-        let end = text.len();
-        let low = if wide == u32::from(decimals) + 1 { 0 } else { 10u64.pow(wide - 1) };
-        let mut field = Field {
-            start: short(start),
-            end: short(end),
-            low,
-            span: 10u64.pow(wide) - low,
-            decimals,
-            is_long: wide > 8,
-            ..Field::TEXT
-        };
-        let word = |text: &[u8], at: usize| u64::from_le_bytes(text[at..at + 8].try_into().expect("eight"));
-        let point = usize::from(decimals > 0);
-        if decimals > 0 {
-            text[end - usize::from(decimals) - 1] = b'.';
-            field.first = text[end - 9];
-        }
-        field.base = word(text, end - 8);
-        if field.is_long {
-            field.high_base = word(text, end - 16 - point);
-        }
-        field
+    /// Writes the first digits so that they end before `end`.
+    #[inline(always)]
+    fn write_high(&self, window: &mut [u8; LONG], end: usize, digits: u64) {
+        let behind = usize::from(self.decimals).max(8);
+        let word = window[end - 8..].first_chunk_mut().expect("eight");
+        let text = (1 << (8 * (8 + behind - self.wide()))) - 1;
+        let kept = u64::from_le_bytes(*word) & text;
+        *word = (((split(digits) + ZEROS) & !text) | kept).to_le_bytes();
     }
 }
 
@@ -295,77 +400,191 @@ fn short(at: usize) -> u32 {
     u32::try_from(at).expect("documents of less than 4 GiB")
 }
 
+fn tiny(count: usize) -> u8 {
+    u8::try_from(count).expect("fewer digits than that")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::wire::text::{push_decimal, push_i64};
+    use crate::wire::text::{push_decimal, push_f64, push_i64};
 
-    fn push(blank: Blank, out: &mut Vec<u8>) {
-        match blank {
-            Blank::Integer(int) => push_i64(out, int),
-            Blank::Decimal { digits, decimals } => push_decimal(out, digits, decimals),
-            Blank::Text => out.extend_from_slice(b"text"),
+    /// A number, or a text of that length.
+    type Content = Result<Number, usize>;
+
+    fn push(content: Content, out: &mut Vec<u8>) {
+        match content {
+            Ok(Number::Int(int)) => {
+                out.push(b'"');
+                push_i64(out, int);
+            }
+            Ok(Number::Decimal { digits, decimals: 0 }) => {
+                out.push(b'"');
+                push_decimal(out, digits, 0);
+            }
+            Ok(Number::Decimal { digits, decimals }) => push_decimal(out, digits, decimals),
+            Ok(Number::Float(float)) if float.is_finite() => push_f64(out, float),
+            Ok(Number::Float(_)) => out.extend_from_slice(b"NaN"),
+            Err(len) => out.resize(out.len() + len, b't'),
         }
     }
 
-    fn blank() -> impl Strategy<Value = Blank> {
+    fn content() -> impl Strategy<Value = Content> {
         let digits = || (any::<u64>(), 0..64u32).prop_map(|(wide, shift)| wide >> shift);
         prop_oneof![
-            1 => (digits(), any::<bool>()).prop_map(|(digits, negative)| {
-                let int = (digits >> 1).cast_signed();
-                Blank::Integer(if negative { -int } else { int })
+            1 => digits().prop_map(|digits| Ok(Number::Int(-(digits >> 1).cast_signed()))),
+            4 => digits().prop_map(|digits| Ok(Number::Int((digits >> 1).cast_signed()))),
+            8 => (digits(), 0..=10u8).prop_map(|(digits, decimals)| {
+                Ok(Number::Decimal { digits: digits.into(), decimals })
             }),
-            4 => digits().prop_map(|digits| Blank::Integer((digits >> 1).cast_signed())),
-            4 => (digits(), 0..=9u8)
-                .prop_map(|(digits, decimals)| Blank::Decimal { digits: digits.into(), decimals }),
-            1 => Just(Blank::Text),
+            1 => any::<u128>().prop_map(|digits| Ok(Number::Decimal { digits, decimals: 9 })),
+            2 => any::<f64>().prop_map(|float| Ok(Number::Float(float))),
+            2 => (-1_000..1_000).prop_map(|eighths| Ok(Number::Float(f64::from(eighths) / 8.0))),
+            1 => (0..20usize).prop_map(Err),
         ]
     }
 
-    fn document(head: &str, fields: &[(String, Blank)]) -> (Vec<u8>, Vec<(usize, usize, Blank)>) {
-        let mut document = head.as_bytes().to_vec();
+    fn laid_out(mut form: Form, head: &str, contents: &[(String, Content)]) -> (Form, Vec<Field>) {
+        let mut fields = Vec::new();
         let mut places = Vec::new();
-        for (text, blank) in fields {
+        let document = form.clear();
+        document.extend_from_slice(head.as_bytes());
+        for (text, content) in contents {
             document.extend_from_slice(text.as_bytes());
             let start = document.len();
-            push(*blank, &mut document);
-            places.push((start, document.len(), *blank));
+            push(*content, document);
+            places.push((start..document.len(), content.ok()));
         }
         document.extend_from_slice(b"end");
-        (document, places)
+        for (place, number) in places {
+            fields.push(form.field(place, number, fields.last()));
+        }
+        (form, fields)
+    }
+
+    fn fill(form: &mut Form, fields: &mut [Field], contents: &[Content]) {
+        let mut filling = form.fill();
+        for (content, field) in contents.iter().zip(fields) {
+            filling.reach(field);
+            if !content.is_ok_and(|number| filling.number(field, number)) {
+                filling.push(field, content.ok(), |out| push(*content, out));
+            }
+        }
+        filling.finish();
+    }
+
+    /// Without the zeros that a fraction ends in, and without blanks.
+    fn trimmed(document: &[u8]) -> String {
+        let document = std::str::from_utf8(document).unwrap().replace(' ', "");
+        let numbers = document.split_inclusive(|c: char| !c.is_ascii_digit() && c != '.');
+        let trim = |text: &str| {
+            let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+            let behind = &text[number.len()..];
+            let zeros = if number.contains('.') { '0' } else { ' ' };
+            format!("{}{behind}", number.trim_end_matches(zeros).trim_end_matches('.'))
+        };
+        numbers.map(trim).collect()
+    }
+
+    #[test]
+    fn a_fraction_keeps_its_width() {
+        let decimal = |digits| Ok(Number::Decimal { digits, decimals: 6 });
+        let (head, text) = ("a document that begins somewhere: ", || ", and then ".to_owned());
+        let (mut form, mut fields) = laid_out(
+            Form::default(),
+            head,
+            &[(text(), decimal(12_345_678)), (text(), Ok(Number::Float(0.0625)))],
+        );
+        for (ticks, expected) in [
+            ([decimal(13_000_000), Ok(Number::Float(0.5))], "13.000000, and then 0.5000end"),
+            ([decimal(9_876_543), Ok(Number::Float(7.0))], "9.8765430, and then 7.0000end"),
+            ([decimal(0), Ok(Number::Float(0.0))], "0.0000000, and then 0.0000end"),
+            ([decimal(123_450_000), Ok(Number::Float(1e-9))], "123.45000, and then 1e-9end"),
+            ([decimal(123_456_789), Ok(Number::Float(0.5))], "123.456789, and then 0.50end"),
+            ([decimal(1), Ok(Number::Float(f64::NAN))], "0.00000100, and then NaNend"),
+        ] {
+            fill(&mut form, &mut fields, &ticks);
+            let text = std::str::from_utf8(form.text()).unwrap();
+            assert_eq!(text, format!("{head}, and then {expected}"));
+        }
+    }
+
+    #[test]
+    fn an_integer_leaves_blanks_where_a_format_takes_them() {
+        let int = |int| [Ok(Number::Int(int)), Ok(Number::Int(7))];
+        for (form, ticks) in [
+            (
+                Form::with_blanks(),
+                [
+                    "\"1234 and \"7",
+                    " \"999 and \"7",
+                    "   \"5 and \"7",
+                    "  \"-5 and \"7",
+                    "\"9876 and \"7",
+                    "\"10000 and \"7",
+                ],
+            ),
+            (
+                Form::default(),
+                [
+                    "\"1234 and \"7",
+                    "\"999 and \"7",
+                    "\"5 and \"7",
+                    "\"-5 and \"7",
+                    "\"9876 and \"7",
+                    "\"10000 and \"7",
+                ],
+            ),
+        ] {
+            let (head, text) = ("a document that begins somewhere: ", || " and ".to_owned());
+            let contents = [(String::new(), Ok(Number::Int(1234))), (text(), Ok(Number::Int(7)))];
+            let (mut form, mut fields) = laid_out(form, head, &contents);
+            for (number, expected) in [1234, 999, 5, -5, 9876, 10_000].into_iter().zip(ticks) {
+                fill(&mut form, &mut fields, &int(number));
+                assert_eq!(std::str::from_utf8(form.text()).unwrap(), format!("{head}{expected}end"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_over_one_of_its_width() {
+        for decimals in 0..=9 {
+            for wide in usize::from(decimals) + 1..=MAX_DIGITS {
+                let number = |digits: u64| Number::Decimal { digits: digits.into(), decimals };
+                let ones = 10u64.pow(wide as u32) / 9;
+                let contents = [(String::new(), Ok(number(ones)))];
+                let (mut form, fields) =
+                    laid_out(Form::default(), "a document that begins somewhere: ", &contents);
+                let (before, mut filling) = (form.text().len(), form.fill());
+                assert!(filling.number(&fields[0], number(ones * 8)), "{wide} digits, {decimals} decimals");
+                assert!(!filling.number(&fields[0], number(ones * 9 + 1)));
+                filling.finish();
+                assert_eq!(form.text().len(), before);
+                let mut expected = b"a document that begins somewhere: ".to_vec();
+                push(Ok(number(ones * 8)), &mut expected);
+                assert_eq!(form.text(), [&expected, &b"end"[..]].concat());
+            }
+        }
     }
 
     proptest! {
         #[test]
         fn a_form_says_what_a_document_from_scratch_says(
             head in "[a-z]{0,40}",
-            fields in vec(("[a-z]{0,30}", blank(), vec(blank(), 3)), 0..8),
+            fields in vec(("[a-z]{1,30}", content(), vec(content(), 4)), 0..8),
+            takes_blanks in any::<bool>(),
         ) {
-            let mut form = Form::default();
-            let first: Vec<_> = fields.iter().map(|(text, blank, _)| (text.clone(), *blank)).collect();
-            let (text, places) = document(&head, &first);
-            let mut laid_out = Vec::new();
-            form.lay_out(&text, places, |field| laid_out.push(field));
-            for tick in 0..3 {
-                let now: Vec<_> = fields.iter().map(|(text, _, blanks)| (text.clone(), blanks[tick])).collect();
-                let mut out = b"before".to_vec();
-                let mut filling = form.fill(&mut out);
-                for ((_, blank), field) in now.iter().zip(&laid_out) {
-                    filling.reach(field);
-                    let fits = match *blank {
-                        Blank::Integer(integer) => filling.integer(field, integer),
-                        Blank::Decimal { digits, decimals } => filling.decimal(field, digits, decimals),
-                        Blank::Text => false,
-                    };
-                    if !fits {
-                        filling.push(field, |out| push(*blank, out));
-                    }
-                }
-                filling.finish();
-                let expected = String::from_utf8(document(&head, &now).0).unwrap();
-                prop_assert_eq!(String::from_utf8(out).unwrap(), format!("before{expected}"));
+            let form = || if takes_blanks { Form::with_blanks() } else { Form::default() };
+            let first: Vec<_> = fields.iter().map(|(text, content, _)| (text.clone(), *content)).collect();
+            let (mut filled, mut places) = laid_out(form(), &head, &first);
+            for tick in 0..4 {
+                let now: Vec<_> = fields.iter().map(|(text, _, then)| (text.clone(), then[tick])).collect();
+                let contents: Vec<Content> = now.iter().map(|(_, content)| *content).collect();
+                fill(&mut filled, &mut places, &contents);
+                let (expected, _) = laid_out(form(), &head, &now);
+                prop_assert_eq!(trimmed(filled.text()), trimmed(expected.text()));
             }
         }
     }

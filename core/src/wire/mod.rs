@@ -1,6 +1,6 @@
 //! Bytes, and the sockets they leave by.
 //!
-//! [`text`], [`runs`], [`form`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread.
+//! [`text`], [`runs`], [`form`], [`stencil`], [`datagram`] and [`http`] are pure: values in, bytes out, no clock, no socket, no thread.
 //! [`lines`] writes to what it is given. [`net`] and [`post`] are the edge: they own the sockets, read the clock and hold
 //! every exchange to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
@@ -14,4 +14,5 @@ pub mod lines;
 pub mod net;
 pub mod post;
 pub mod runs;
+pub mod stencil;
 pub mod text;

@@ -8,7 +8,6 @@
 mod digits;
 
 pub(super) use digits::split;
-pub use digits::{WORD_LEN, write_decimal, write_u64};
 
 /// The longest output of [`push_u64`]: `18446744073709551615`.
 pub const MAX_U64_LEN: usize = 20;

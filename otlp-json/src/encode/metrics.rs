@@ -2,8 +2,9 @@
 //!
 //! Between two ticks nothing of a document changes but its digits. So an [`Encoder`] renders names, units,
 //! attributes, bounds, resource and scope once, when a series appears, and keeps them by the index of the point
-//! in its frame; a tick copies them and writes the digits between. A series is known by the address of its
-//! metric, so a frame of somebody else's never inherits a name.
+//! in its frame. The whole document is kept as well, and a tick writes its digits over those of the one before
+//! ([`Form`](barewire::wire::form::Form)). A series is known by the address of its metric, so a frame of somebody else's
+//! never inherits a name.
 //!
 //! ```text
 //! {"resourceMetrics":[
@@ -36,7 +37,6 @@ use std::ops::AddAssign;
 use barewire::{
     view::{Explicit, Exponential, ExponentialBuckets, Frame, Number, Temporality, Value},
     wire::{
-        form::Blank,
         runs::Short,
         text::{push_decimal, push_f64, push_i64, push_u64},
     },
@@ -50,8 +50,8 @@ use template::{Family, Kind, Shown, Template};
 /// The scales that OTLP's data model promises a receiver can take.
 const SCALES: std::ops::RangeInclusive<i32> = -10..=20;
 
-/// What stands before an integer, behind the attributes.
-const INT_KEY: &[u8] = br#"asInt":""#;
+/// What stands before an integer in quotes, behind the attributes.
+const INT_KEY: &[u8] = br#"asInt":"#;
 /// What stands before any other number.
 const DOUBLE_KEY: &[u8] = br#"asDouble":"#;
 
@@ -67,11 +67,11 @@ const DOUBLE_KEY: &[u8] = br#"asDouble":"#;
 /// let points = vec![Point { metric, value: Value::Gauge(Number::Int(7)) }];
 /// let frame = Frame { time_unix_ns: 1, points, ..Frame::default() };
 ///
-/// let mut out = Vec::new();
-/// let encoded = Encoder::new().push_request([&frame], &mut out);
+/// let mut encoder = Encoder::new();
+/// let (document, encoded) = encoder.request([&frame]);
 /// assert_eq!(encoded, Encoded { points: 1, left_out: 0 });
 /// assert_eq!(
-///     String::from_utf8(out).unwrap(),
+///     str::from_utf8(document).unwrap(),
 ///     concat!(
 ///         r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"queue.depth","gauge":{"dataPoints":["#,
 ///         r#"{"timeUnixNano":"1","attributes":[{"key":"queue","value":{"stringValue":"mail"}}],"asInt":"7"}"#,
@@ -84,6 +84,8 @@ pub struct Encoder {
     /// By the position of the frame in the request.
     entries: Vec<Entry>,
     stamp: Stamp,
+    /// Of several frames.
+    document: Vec<u8>,
 }
 
 /// What became of the points of a request, or of its spans. Absent ones are in neither number.
@@ -103,26 +105,55 @@ impl Encoder {
         Encoder::default()
     }
 
-    /// Appends one document with one `resourceMetrics` entry a frame, or nothing if no point is left.
+    /// One document with one `resourceMetrics` entry a frame, and nothing if no point is left. It stays with the encoder,
+    /// which writes the next one over it.
     ///
-    /// Give the frames of the same views in the same order each time: what is kept, is kept by position.
+    /// Give the frames of the same views in the same order each time: what is kept, is kept by position. Between two
+    /// requests whose points are the same, a fraction keeps its width: `0.13` may be written `0.130`.
+    pub fn request<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> (&[u8], Encoded) {
+        let Encoder { entries, stamp, document } = self;
+        let (mut encoded, mut count) = (Encoded::default(), 0);
+        for frame in frames {
+            if count == entries.len() {
+                entries.push(Entry { template: Template::default(), layout: Layout::new() });
+            }
+            stamp.refill(frame);
+            encoded += entries[count].write(frame, stamp);
+            count += 1;
+        }
+        let documents = entries[..count].iter().map(Entry::document).filter(|document| !document.is_empty());
+        let mut each = documents.clone();
+        match (each.next(), each.next()) {
+            (None, _) => (&[], encoded),
+            (Some(only), None) => (only, encoded),
+            _ => {
+                join(documents, document);
+                (document, encoded)
+            }
+        }
+    }
+
+    /// Appends a copy of [`Encoder::request`]'s document.
     pub fn push_request<'a>(
         &mut self,
         frames: impl IntoIterator<Item = &'a Frame>,
         out: &mut Vec<u8>,
     ) -> Encoded {
-        let mut encoded = Encoded::default();
-        let list = List::open(METRICS.resources, out);
-        for (position, frame) in frames.into_iter().enumerate() {
-            if position == self.entries.len() {
-                self.entries.push(Entry::default());
-            }
-            self.stamp.refill(frame);
-            encoded += self.entries[position].push(frame, &self.stamp, out);
-        }
-        list.close(RESOURCES_END, out);
+        let (document, encoded) = self.request(frames);
+        out.extend_from_slice(document);
         encoded
     }
+}
+
+/// One document with the entries of all.
+fn join<'d>(documents: impl Iterator<Item = &'d [u8]>, out: &mut Vec<u8>) {
+    out.clear();
+    let list = List::open(METRICS.resources, out);
+    for document in documents {
+        out.extend_from_slice(&document[METRICS.resources.len()..document.len() - RESOURCES_END.len()]);
+        out.push(b',');
+    }
+    list.close(RESOURCES_END, out);
 }
 
 impl AddAssign for Encoded {
@@ -133,33 +164,35 @@ impl AddAssign for Encoded {
 }
 
 /// What is kept of one frame.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
     template: Template,
     layout: Layout,
 }
 
 impl Entry {
-    fn push(&mut self, frame: &Frame, stamp: &Stamp, out: &mut Vec<u8>) -> Encoded {
-        let start = out.len();
-        if let Some(encoded) = self.layout.push(&self.template, frame, stamp, out) {
-            return encoded;
-        }
-        out.truncate(start);
-        if let Some(encoded) = self.push_anew(frame, stamp, out) {
-            return encoded;
-        }
-        out.truncate(start);
-        self.template.forget();
-        self.push_anew(frame, stamp, out).expect("what knows no point takes any")
+    /// A request of its own; empty if no point was left.
+    fn document(&self) -> &[u8] {
+        self.layout.document()
     }
 
-    /// Lays the frame out. Nothing, and half a frame behind it, if a point is not what it was.
-    fn push_anew(&mut self, frame: &Frame, stamp: &Stamp, out: &mut Vec<u8>) -> Option<Encoded> {
+    fn write(&mut self, frame: &Frame, stamp: &Stamp) -> Encoded {
+        if let Some(encoded) = self.layout.fill(&self.template, frame, stamp) {
+            return encoded;
+        }
+        if let Some(encoded) = self.write_anew(frame, stamp) {
+            return encoded;
+        }
+        self.template.forget();
+        self.write_anew(frame, stamp).expect("what knows no point takes any")
+    }
+
+    /// Nothing, and half a document, if a point is not what it was.
+    fn write_anew(&mut self, frame: &Frame, stamp: &Stamp) -> Option<Encoded> {
         let Entry { template, layout } = self;
         let mut encoded = Encoded { points: 0, left_out: template.follow(frame)? };
-        let start = out.len();
-        let mut places = layout.begin(start);
+        let (out, places) = layout.begin();
+        let resources = List::open(METRICS.resources, out);
         let metrics = List::open(template.head(), out);
         let (families, text) = template.families_mut();
         for Family { kind, head, members } in families {
@@ -174,20 +207,21 @@ impl Entry {
                     attributes: &text[series.attributes.clone()],
                     bounds: &text[series.bounds.clone()],
                 };
-                series.shown = push_point(&parts, &point.value, out, &mut places);
+                series.shown = push_point(&parts, &point.value, out, places);
                 encoded.points += u64::from(series.shown != Shown::No);
                 encoded.left_out += u64::from(series.shown == Shown::No && point.value != Value::Absent);
             }
             data_points.close(kind.tail(frame.temporality), out);
         }
         metrics.close(ITEMS_END, out);
-        layout.end(template, frame, stamp, encoded, &out[start..]);
+        resources.close(RESOURCES_END, out);
+        layout.end(template, frame, stamp, encoded);
         Some(encoded)
     }
 }
 
 /// As what it was appended.
-fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>, places: &mut Places<'_>) -> Shown {
+fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>, places: &mut Places) -> Shown {
     match value {
         Value::Gauge(number) => push_number(&parts.stamp.instant, parts.attributes, *number, out, places),
         Value::Counter(number) if is_ascending(*number) => {
@@ -201,7 +235,7 @@ fn push_point(parts: &Parts<'_>, value: &Value, out: &mut Vec<u8>, places: &mut 
                 out.truncate(start - parts.attributes.len() - parts.stamp.span.get().len());
                 return Shown::No;
             }
-            places.add(start, Blank::Text, out);
+            places.add(start, None, out);
             out.extend_from_slice(b"},");
             Shown::Histogram
         }
@@ -214,28 +248,30 @@ fn push_number<const N: usize>(
     attributes: &[u8],
     number: Number,
     out: &mut Vec<u8>,
-    places: &mut Places<'_>,
+    places: &mut Places,
 ) -> Shown {
     stamp.push(out);
     out.extend_from_slice(attributes);
     if let Number::Int(int) = number {
         out.extend_from_slice(INT_KEY);
         let start = out.len();
-        push_i64(out, int);
-        places.add(start, Blank::Integer(int), out);
+        push_opened(int, out);
+        places.add(start, Some(number), out);
         out.extend_from_slice(br#""},"#);
         return Shown::Int;
     }
     out.extend_from_slice(DOUBLE_KEY);
     let start = out.len();
     push_double(number, out);
-    let blank = match number {
-        Number::Decimal { digits, decimals } => Blank::Decimal { digits, decimals },
-        _ => Blank::Text,
-    };
-    places.add(start, blank, out);
+    places.add(start, Some(number), out);
     out.extend_from_slice(b"},");
     Shown::Double
+}
+
+/// An integer, and the quote before it.
+fn push_opened(int: i64, out: &mut Vec<u8>) {
+    out.push(b'"');
+    push_i64(out, int);
 }
 
 /// The fields of a histogram behind its attributes; whether OTLP has it.

@@ -16,6 +16,7 @@ use super::{Sent, refused_destination};
 /// A file of lines, or standard output.
 pub(super) struct Lines {
     name: String,
+    line: Vec<u8>,
     out: wire::lines::Lines<Box<dyn Write + Send>>,
 }
 
@@ -33,16 +34,17 @@ impl Lines {
     }
 
     fn new(name: String, out: impl Write + Send + 'static) -> Self {
-        Lines { name, out: wire::lines::Lines::new(Box::new(out)) }
+        Lines { name, line: Vec::new(), out: wire::lines::Lines::new(Box::new(out)) }
     }
 
     /// Writes `document` as one line, to the end.
-    pub(super) fn send(&mut self, document: &mut Vec<u8>) -> Result<Sent, ExportError> {
-        document.push(b'\n');
-        self.out
-            .write(document)
-            .map_err(|error| ExportError::Failed(format!("cannot write to {}: {error}", self.name)))?;
-        Ok(Sent { bytes: document.len() as u64, ..Sent::default() })
+    pub(super) fn send(&mut self, document: &[u8]) -> Result<Sent, ExportError> {
+        let Lines { name, line, out } = self;
+        line.clear();
+        line.extend_from_slice(document);
+        line.push(b'\n');
+        out.write(line).map_err(|error| ExportError::Failed(format!("cannot write to {name}: {error}")))?;
+        Ok(Sent { bytes: line.len() as u64, ..Sent::default() })
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_written_names_the_file() {
-        let sent = Lines::new("a.jsonl".to_owned(), Full).send(&mut b"{}".to_vec()).map(|sent| sent.bytes);
+        let sent = Lines::new("a.jsonl".to_owned(), Full).send(b"{}").map(|sent| sent.bytes);
         assert_eq!(sent, Err(ExportError::Failed("cannot write to a.jsonl: no storage space".to_owned())));
     }
 }

@@ -66,7 +66,7 @@ impl Way {
 
     pub(super) fn send_metrics(
         &mut self,
-        document: &mut Vec<u8>,
+        document: &[u8],
         on_stale: OnStale,
         deadline: Instant,
     ) -> Result<Sent, ExportError> {
@@ -78,25 +78,17 @@ impl Way {
         }
     }
 
-    pub(super) fn send_logs(
-        &mut self,
-        document: &mut Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Sent, ExportError> {
+    pub(super) fn send_logs(&mut self, document: &[u8], deadline: Instant) -> Result<Sent, ExportError> {
         self.send_beside(document, deadline, |sides| &mut sides.logs)
     }
 
-    pub(super) fn send_spans(
-        &mut self,
-        document: &mut Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Sent, ExportError> {
+    pub(super) fn send_spans(&mut self, document: &[u8], deadline: Instant) -> Result<Sent, ExportError> {
         self.send_beside(document, deadline, |sides| &mut sides.traces)
     }
 
     fn send_beside(
         &mut self,
-        document: &mut Vec<u8>,
+        document: &[u8],
         deadline: Instant,
         side: fn(&mut Sides) -> &mut Side,
     ) -> Result<Sent, ExportError> {

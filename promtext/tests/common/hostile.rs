@@ -26,10 +26,15 @@ pub(crate) fn any_point() -> impl Strategy<Value = Point> {
     })
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
+/// Of any kind.
+pub(crate) fn any_value() -> impl Strategy<Value = Value> {
     let float = || any::<u64>().prop_map(|bits| Number::Float(f64::from_bits(bits)));
-    let number =
-        move || prop_oneof![any::<i64>().prop_map(Number::Int), (0..9_i64).prop_map(Number::Int), float()];
+    let decimal = || {
+        let digits = (any::<u64>(), 0..64_u32).prop_map(|(wide, shift)| u128::from(wide >> shift));
+        (digits, 0..=18_u8).prop_map(|(digits, decimals)| Number::Decimal { digits, decimals })
+    };
+    let int = || prop_oneof![any::<i64>(), 0..9_i64].prop_map(Number::Int);
+    let number = move || prop_oneof![2 => int(), 1 => float(), 1 => decimal()];
     let buckets = || {
         (-20..20_i32, prop::collection::vec(0..3_u64, 0..4))
             .prop_map(|(offset, counts)| ExponentialBuckets { offset, counts })

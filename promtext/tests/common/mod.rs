@@ -51,3 +51,14 @@ pub(crate) fn page(encoder: &mut Encoder, frames: &[Frame]) -> (String, Encoded)
 pub(crate) fn fresh(format: Format, points: Vec<Point>) -> (String, Encoded) {
     page(&mut Encoder::new(format), &[frame(points)])
 }
+
+/// A page without the zeros that its values end in behind the point, and without a point that nothing follows.
+pub(crate) fn trimmed(page: &str) -> String {
+    let trim = |line: &str| match line.rsplit_once(' ') {
+        Some((series, value)) if !line.starts_with('#') && value.contains('.') && !value.contains('e') => {
+            format!("{series} {}", value.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => line.to_owned(),
+    };
+    page.split('\n').map(trim).collect::<Vec<_>>().join("\n")
+}

@@ -1,10 +1,11 @@
-//! The line of a plain number: runs of known bytes, and the digits between.
+//! The line of a plain number: by a stencil that was made for the one before, or in pieces.
 
 use barewire::{
     view::Number,
     wire::{
-        datagram::{Datagrams, Line},
+        datagram::Datagrams,
         runs::{Run, Runs, Short},
+        stencil::Stencil,
     },
 };
 
@@ -13,58 +14,68 @@ use super::push_number;
 /// What the lines of a frame end in; the longest is `|T18446744073␊`.
 pub(super) type End = Short<16>;
 
-/// All of a line but its number.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Plain<'a> {
-    pub(super) text: &'a Runs,
+/// The rendered parts of a series, and the line that it wrote last.
+#[derive(Debug)]
+pub(super) struct Plain {
+    stencil: Stencil,
+    kind: Kind,
     /// `name:`
-    pub(super) head: Run,
-    /// `|c|#tags|c:id`
-    pub(super) tail: Run,
-    pub(super) end: &'a End,
+    head: Run,
+    /// `|#tags|c:id`
+    tail: Run,
 }
 
-impl Plain<'_> {
-    /// Appends the line of a finite number. Whether it fits into a datagram.
-    #[inline(always)]
-    pub(super) fn push(self, number: &Number, out: &mut Datagrams) -> bool {
-        match self.write(number, out.line()) {
-            Some(line) => line.end(),
-            None => push_long(self.text, (self.head, self.tail), self.end, number, out),
-        }
+/// What is plain: all that DogStatsD needs to know of it besides the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+}
+
+impl Plain {
+    pub(super) fn new(head: Run, tail: Run) -> Self {
+        Plain { stencil: Stencil::none(), kind: Kind::Gauge, head, tail }
     }
 
-    /// The line, if all its parts are short.
+    /// Appends the line of a number that looks like the one before, if it fits into a datagram. Whether all that is so.
     #[inline(always)]
-    fn write<'l>(self, number: &Number, mut line: Line<'l>) -> Option<Line<'l>> {
-        let Plain { text, head, tail, end } = self;
-        if head.len() > Run::BLOCK || tail.len() > Run::BLOCK {
-            return None;
-        }
-        line.run(text, head);
-        let is_short = match *number {
-            Number::Int(int) => line.u64(int.cast_unsigned()),
-            Number::Decimal { digits, decimals } => match u64::try_from(digits) {
-                Ok(digits) => line.decimal(digits, decimals),
-                Err(_) => false,
-            },
-            Number::Float(_) => false,
-        };
-        if !is_short {
-            return None;
-        }
-        line.run(text, tail);
-        line.short(end);
-        Some(line)
+    pub(super) fn push_again(&self, kind: Kind, number: Number, end: &End, out: &mut Datagrams) -> bool {
+        kind == self.kind && out.stencil(&self.stencil, number, end)
+    }
+
+    /// Appends the line of a finite number, in pieces. Whether it fits into a datagram.
+    pub(super) fn push(
+        &mut self,
+        kind: Kind,
+        number: Number,
+        text: &Runs,
+        end: &End,
+        out: &mut Datagrams,
+    ) -> bool {
+        let (head, tail) = (text.get(self.head), text.get(self.tail));
+        self.kind = kind;
+        self.stencil = Stencil::new(head, number, &[kind.text(), tail]).unwrap_or(Stencil::none());
+        out.push(|out| {
+            out.extend_from_slice(head);
+            push_number(out, number);
+            out.extend_from_slice(kind.text());
+            out.extend_from_slice(tail);
+            end.push(out);
+        })
+    }
+
+    /// The name, and what stands behind the type.
+    pub(super) fn parts<'t>(&self, text: &'t Runs) -> (&'t [u8], &'t [u8]) {
+        let head = text.get(self.head);
+        (head.strip_suffix(b":").unwrap_or(head), text.get(self.tail))
     }
 }
 
-#[cold]
-fn push_long(text: &Runs, (head, tail): (Run, Run), end: &End, number: &Number, out: &mut Datagrams) -> bool {
-    out.push(|out| {
-        text.push(head, out);
-        push_number(out, *number);
-        text.push(tail, out);
-        end.push(out);
-    })
+impl Kind {
+    fn text(self) -> &'static [u8] {
+        match self {
+            Kind::Counter => b"|c",
+            Kind::Gauge => b"|g",
+        }
+    }
 }

@@ -9,8 +9,8 @@
 //!
 //! Zero bytes at the low end are zeros in front, zero bytes at the high end are zeros behind; a count of bits finds
 //! how many, and a shift takes them off. Two such words with a point among them are a word of sixteen bytes, nearly every
-//! number that a tick writes. It goes out whole, and what is too much is cut off or written over by what follows: a copy
-//! whose size is known is one move, where another one is a call.
+//! number that a tick writes. It goes out whole, and what is too much is cut off: a copy whose size is known is one move,
+//! where another one is a call.
 
 use crate::wire::runs::push_start;
 
@@ -19,33 +19,10 @@ const MAX_DECIMALS: u8 = 9;
 
 const EIGHT: u64 = 100_000_000;
 
-/// Writes `value` in decimal to the start of `room`, and whatever behind it. Returns its length; 0 if there is no room for
-/// it, as there is for all below 10^16.
-///
-/// ```
-/// use barewire::wire::text::write_u64;
-///
-/// let mut room = [0; 16];
-/// assert_eq!(write_u64(&mut room, 12_345), 5);
-/// assert_eq!(&room[..5], b"12345");
-/// assert_eq!(write_u64(&mut room, u64::MAX), 0);
-/// ```
-#[inline(always)]
-pub fn write_u64(room: &mut [u8; WORD_LEN], value: u64) -> usize {
-    integer(room, value)
-}
-
-/// The same for `digits / 10^decimals`, exactly, without zeros at the end of the fraction. There is room for all below
-/// 10^8 with up to seven decimals, and for all below 10^6 with nine.
-#[inline(always)]
-pub fn write_decimal(room: &mut [u8; WORD_LEN], digits: u64, decimals: u8) -> usize {
-    decimal(room, digits, decimals)
-}
-
 /// Appends `value` in decimal.
 #[inline]
 pub(super) fn push_integer(out: &mut Vec<u8>, value: u64) {
-    if integer(&mut *out, value) == 0 {
+    if !integer(out, value) {
         out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 }
@@ -53,60 +30,30 @@ pub(super) fn push_integer(out: &mut Vec<u8>, value: u64) {
 /// Appends `digits / 10^decimals` exactly, without zeros at the end of the fraction, unless it is too long for a word.
 #[inline]
 pub(super) fn push_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
-    decimal(out, digits, decimals) > 0
-}
-
-/// Where a word goes.
-trait Place {
-    /// Takes it, and says how long it is.
-    fn put(self, word: Word) -> usize;
-}
-
-impl Place for &mut [u8; WORD_LEN] {
-    #[inline(always)]
-    fn put(self, word: Word) -> usize {
-        *self = word.text.to_le_bytes();
-        word.len as usize
-    }
-}
-
-impl Place for &mut Vec<u8> {
-    #[inline(always)]
-    fn put(self, word: Word) -> usize {
-        push_start(self, &word.text.to_le_bytes(), word.len as usize);
-        word.len as usize
-    }
-}
-
-/// Puts an integer, and says how long it is; 0 if it is too long for a word.
-#[inline(always)]
-fn integer(place: impl Place, value: u64) -> usize {
-    if value < EIGHT { place.put(Word::leading(value)) } else { long_integer(place, value) }
-}
-
-#[inline(always)]
-fn decimal(place: impl Place, digits: u64, decimals: u8) -> usize {
     match decimals {
-        0 => integer(place, digits),
-        1..=7 if digits < EIGHT => place.put(Word::short_decimal(digits, decimals)),
-        MAX_DECIMALS if digits < EIGHT && digits > 0 => place.put(Word::small_fraction(digits)),
-        _ => long_decimal(place, digits, decimals),
+        0 => integer(out, digits),
+        1..=7 if digits < EIGHT => Word::short_decimal(digits, decimals).push(out),
+        MAX_DECIMALS if digits < EIGHT && digits > 0 => Word::small_fraction(digits).push(out),
+        _ => long_decimal(out, digits, decimals),
     }
+}
+
+/// Appends an integer, unless it is too long for a word.
+#[inline(always)]
+fn integer(out: &mut Vec<u8>, value: u64) -> bool {
+    if value < EIGHT { Word::leading(value).push(out) } else { long_integer(out, value) }
 }
 
 /// Apart, so that the registers it needs are not saved for a short one.
 #[inline(never)]
-fn long_integer(place: impl Place, value: u64) -> usize {
-    Word::long_integer(value).map_or(0, |word| place.put(word))
+fn long_integer(out: &mut Vec<u8>, value: u64) -> bool {
+    Word::long_integer(value).is_some_and(|word| word.push(out))
 }
 
 #[inline(never)]
-fn long_decimal(place: impl Place, digits: u64, decimals: u8) -> usize {
-    Word::long_decimal(digits, decimals).map_or(0, |word| place.put(word))
+fn long_decimal(out: &mut Vec<u8>, digits: u64, decimals: u8) -> bool {
+    Word::long_decimal(digits, decimals).is_some_and(|word| word.push(out))
 }
-
-/// The longest number that is written to room for it.
-pub const WORD_LEN: usize = 16;
 
 /// The text of a number, of at most 16 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +64,13 @@ struct Word {
 }
 
 impl Word {
+    /// Appends it. That never fails.
+    #[inline(always)]
+    fn push(self, out: &mut Vec<u8>) -> bool {
+        push_start(out, &self.text.to_le_bytes(), self.len as usize);
+        true
+    }
+
     /// One behind the other, if they are short enough together and there are zeros behind this one.
     #[inline(always)]
     fn then(self, next: Word) -> Option<Word> {
@@ -212,12 +166,13 @@ fn ascii(digits: u64) -> u64 {
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation, reason = "a division of 32 bits is shorter, and 10^8 has no more")]
 pub(in crate::wire) fn split(value: u64) -> u64 {
-    let value = value as u32;
-    let fours = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
+    // `high | (value - high * base) << bits`, lane by lane, as one multiplication and one subtraction.
+    let high = u64::from(value as u32 / 10_000);
+    let fours = (value << 32) - high * ((10_000 << 32) - 1);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let pairs = (fours << 16) - hundreds * ((100 << 16) - 1);
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | (pairs - tens * 10) << 8
+    (pairs << 8) - tens * ((10 << 8) - 1)
 }
 
 #[cfg(test)]

@@ -12,13 +12,17 @@ pub(super) struct Stamp {
     pub(super) instant: Short<48>,
     /// Of all that counts: `{"startTimeUnixNano":"18446744073709551615","timeUnixNano":"18446744073709551615`.
     pub(super) span: Short<80>,
-    /// The digits of the time, if there are as many as in all our lifetimes.
-    pub(super) time: Option<[u8; TIME_LEN]>,
+    /// The first digits of the time, which are others every hundred days, and those behind them; if there are as many as in
+    /// all our lifetimes.
+    pub(super) time: Option<([u8; TIME_START_LEN], [u8; TIME_LEN - TIME_START_LEN])>,
     text: Vec<u8>,
 }
 
 /// How many digits a time has, in nanoseconds, from 2001 to 2286.
 pub(super) const TIME_LEN: usize = 19;
+
+/// How many of them are left to stand: the others are one word of 16 bytes.
+pub(super) const TIME_START_LEN: usize = 3;
 
 const INSTANT_KEY: &[u8] = br#"{"timeUnixNano":""#;
 
@@ -28,7 +32,9 @@ impl Stamp {
         text.clear();
         text.extend_from_slice(INSTANT_KEY);
         push_u64(text, frame.time_unix_ns);
-        *time = (text.len() == INSTANT_KEY.len() + TIME_LEN).then(|| *text.last_chunk().expect("as many"));
+        let digits = &text[INSTANT_KEY.len()..];
+        *time = (digits.len() == TIME_LEN)
+            .then(|| (*digits.first_chunk().expect("as many"), *digits.last_chunk().expect("as many")));
         *instant = Short::of(&[text]);
         text.clear();
         text.extend_from_slice(br#"{"startTimeUnixNano":""#);
