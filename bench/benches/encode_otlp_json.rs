@@ -38,25 +38,25 @@ fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode_otlp_json/710_points");
     group.throughput(Throughput::Elements(POINTS as u64));
     let mut subject = |name: &str, read: fn(&[u8]) -> Request, encode: &mut Encode<'_>| {
-        // The third and the fourth time, when what is kept from tick to tick is what it will be.
-        let both = [0, 1, 0, 1].map(|tick| {
+        // From the third time on, what is kept from tick to tick is what it will be.
+        let [.., zero, one, zero_again, _] = [0, 1, 0, 1, 0, 1].map(|tick| {
             let mut document = Vec::new();
             encode(tick, &mut |out| document.extend_from_slice(out));
             assert_eq!(points(&read(&document)), expected[tick], "{name}");
             document
         });
-        let [.., zero, one] = both;
-        let both = [zero, one];
+        let (both, middle) = ([zero, one], zero_again.len() / 2);
+        // The SDK asks a clock for its times.
+        let is_repeated = both[0] == zero_again;
         let mut tick = 0;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 tick = 1 - tick;
                 encode(tick, &mut |out| {
-                    // The same point of the middle and the last words, and as long as it should be.
+                    // As long as it should be, with the same words in the middle and at the end.
                     assert_eq!(out.len(), both[tick].len());
-                    let middle = out.len() / 2;
-                    assert!(out[middle..middle + 256] == both[tick][middle..middle + 256]);
                     assert_eq!(out.last_chunk::<4>(), both[tick].last_chunk::<4>());
+                    assert!(!is_repeated || out[middle..middle + 256] == both[tick][middle..middle + 256]);
                 });
             });
         });

@@ -103,8 +103,8 @@ impl Layout {
             }
             filling.reach(&mut known.field);
             let fits = match &point.value {
-                Value::Gauge(number) if !known.is_counter => filling.number(&known.field, *number),
-                Value::Counter(number) if known.is_counter => filling.number(&known.field, *number),
+                Value::Gauge(number) if !known.is_counter => filling.number(&known.field, number),
+                Value::Counter(number) if known.is_counter => filling.number(&known.field, number),
                 _ => false,
             };
             if !fits {

@@ -77,12 +77,18 @@ pub struct Encoder {
     /// By which series are known again; by the index of the point, as `series` is.
     metrics: Vec<Arc<Metric>>,
     series: Vec<Series>,
+    /// How much of the last frame was delivered, once that is known.
+    delivered: Option<usize>,
+    rare: Rare,
+}
+
+/// What only the lines need that do not look like those before them.
+#[derive(Debug, Default)]
+struct Rare {
     /// The names and tails of all series.
     text: Runs,
     /// `|T1700000000`, or nothing.
     stamp: Vec<u8>,
-    /// How much of the last frame was delivered, once that is known.
-    delivered: Option<usize>,
     /// The lines of the last frame that deliver a part of a histogram's rest.
     marks: Vec<Mark>,
     scratch: Scratch,
@@ -120,16 +126,7 @@ struct Mark {
 impl Encoder {
     /// An encoder that knows no series yet.
     pub fn new(style: Style) -> Self {
-        Encoder {
-            style,
-            metrics: Vec::new(),
-            series: Vec::new(),
-            text: Runs::new(),
-            stamp: Vec::new(),
-            delivered: None,
-            marks: Vec::new(),
-            scratch: Scratch::default(),
-        }
+        Encoder { style, metrics: Vec::new(), series: Vec::new(), delivered: None, rare: Rare::default() }
     }
 
     /// Appends the lines of a frame, with what was not delivered before.
@@ -138,31 +135,22 @@ impl Encoder {
     #[inline(never)]
     pub fn push_frame(&mut self, frame: &Frame, out: &mut Datagrams) -> Encoded {
         self.follow(&frame.points);
-        self.stamp.clear();
-        if self.style.timestamps {
-            self.stamp.extend_from_slice(b"|T");
-            push_u64(&mut self.stamp, frame.time_unix_ns / 1_000_000_000);
+        let Encoder { style, series, delivered, rare, .. } = self;
+        rare.stamp.clear();
+        if style.timestamps {
+            rare.stamp.extend_from_slice(b"|T");
+            push_u64(&mut rare.stamp, frame.time_unix_ns / 1_000_000_000);
         }
-        self.marks.clear();
-        let delivered = self.delivered.take().unwrap_or(0);
-        let Encoder { series, text, stamp, marks, scratch, .. } = self;
-        let end = End::of(&[stamp, b"\n"]);
+        rare.marks.clear();
+        let delivered = delivered.take().unwrap_or(0);
+        let end = End::of(&[&rare.stamp, b"\n"]);
         let mut encoded = Encoded::default();
         for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
             if series.push_again(&point.value, delivered, &end, out) {
                 encoded.points += 1;
                 continue;
             }
-            let outcome = if series.rests(&point.value, delivered) {
-                Outcome::Nothing
-            } else if let Some((kind, number)) = series.plain(&point.value, delivered) {
-                Outcome::of(series.push_plain(kind, number, (text, &end), out))
-            } else {
-                let (name, tail) = series.plain.parts(text);
-                let mut lines = Lines { name, tail, stamp, series: index, marks, out };
-                push_point(series, &point.value, delivered, scratch, &mut lines)
-            };
-            match outcome {
+            match rare.push(index, series, &point.value, delivered, &end, out) {
                 Outcome::Nothing => {}
                 Outcome::Pushed => encoded.points += 1,
                 Outcome::LeftOut => encoded.left_out += 1,
@@ -175,12 +163,13 @@ impl Encoder {
     /// ([`Datagrams::len_bytes`] for all), counted from the first datagram, whoever filled it. The rest is kept.
     pub fn settle(&mut self, bytes: usize) {
         self.delivered.get_or_insert(bytes.min(NOWHERE - 1));
-        let delivered = self.marks.iter().take_while(|mark| mark.end <= bytes);
+        let marks = &mut self.rare.marks;
+        let delivered = marks.iter().take_while(|mark| mark.end <= bytes);
         for Mark { series, power, from, to, .. } in delivered.clone() {
             self.series[*series].rest.settle_samples(*power, *from, *to);
         }
         delivered.for_each(|mark| self.series[mark.series].rest.tidy());
-        self.marks.clear();
+        marks.clear();
     }
 
     /// Renders what was not seen before.
@@ -190,18 +179,43 @@ impl Encoder {
         if !known {
             self.metrics.clear();
             self.series.clear();
-            self.text.clear();
+            self.rare.text.clear();
         }
         for Point { metric, .. } in &points[self.metrics.len()..] {
-            let head = self.text.add(|text| {
+            let head = self.rare.text.add(|text| {
                 self.style.push_name(text, &metric.name);
                 text.push(b':');
             });
-            let tail = self.text.add(|text| self.style.push_tail(text, &metric.labels));
+            let tail = self.rare.text.add(|text| self.style.push_tail(text, &metric.labels));
             let is_named = !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty());
             self.metrics.push(Arc::clone(metric));
             self.series.push(Series { rest: Rest::None, is_named, plain: Plain::new(head, tail) });
         }
+    }
+}
+
+impl Rare {
+    /// Appends what there is to say of a point that does not look like the one before it.
+    #[inline(never)]
+    fn push(
+        &mut self,
+        index: usize,
+        series: &mut Series,
+        value: &Value,
+        delivered: usize,
+        end: &End,
+        out: &mut Datagrams,
+    ) -> Outcome {
+        let Rare { text, stamp, marks, scratch } = self;
+        if series.rests(value, delivered) {
+            return Outcome::Nothing;
+        }
+        if let Some((kind, number)) = series.plain(value, delivered) {
+            return Outcome::of(series.push_plain(kind, number, (text, end), out));
+        }
+        let (name, tail) = series.plain.parts(text);
+        let mut lines = Lines { name, tail, stamp, series: index, marks, out };
+        push_point(series, value, delivered, scratch, &mut lines)
     }
 }
 
@@ -220,9 +234,9 @@ impl Series {
     #[inline(always)]
     fn push_again(&mut self, value: &Value, delivered: usize, end: &End, out: &mut Datagrams) -> bool {
         match (value, &self.rest) {
-            (Value::Gauge(number), Rest::None) => self.plain.push_again(Kind::Gauge, *number, end, out),
+            (Value::Gauge(number), Rest::None) => self.plain.push_again(Kind::Gauge, number, end, out),
             (Value::Counter(number), Rest::None | Rest::Sum(_)) if self.rest.is_nothing(delivered) => {
-                let pushed = self.plain.push_again(Kind::Counter, *number, end, out);
+                let pushed = self.plain.push_again(Kind::Counter, number, end, out);
                 if pushed {
                     self.rest = Rest::Sum(Sum { number: *number, end: out.len_bytes() });
                 }

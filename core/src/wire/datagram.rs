@@ -80,7 +80,9 @@ impl Datagrams {
         self.line.reserve(self.cuts.limit_bytes);
         write(&mut self.line);
         let len = self.line.len();
-        self.make_room(len);
+        if self.bytes.len() < self.cuts.len + len {
+            self.grow(len);
+        }
         self.bytes[self.cuts.len..][..len].copy_from_slice(&self.line);
         self.cuts.end_line(len)
     }
@@ -88,18 +90,21 @@ impl Datagrams {
     /// Adds the line of a stencil with this number in it, and `end` behind it. Returns whether the number fits the stencil, and
     /// the line a datagram; if not, nothing is added.
     #[inline(always)]
-    pub fn stencil<const N: usize>(&mut self, stencil: &Stencil, number: Number, end: &Short<N>) -> bool {
-        self.make_room(stencil::ROOM);
-        let room = self.bytes.get_mut(self.cuts.len..).and_then(<[u8]>::first_chunk_mut);
-        let line = room.and_then(|room| stencil.write(room, number, end));
-        line.is_some_and(|len| self.cuts.end_line(len))
+    pub fn stencil<const N: usize>(&mut self, stencil: &Stencil, number: &Number, end: &Short<N>) -> bool {
+        let start = self.cuts.len;
+        let Some(room) = self.bytes.get_mut(start..start + stencil::ROOM) else {
+            return self.stencil_anew(stencil, number, end);
+        };
+        match stencil.write(room.try_into().expect("as much"), number, end) {
+            Some(len) => self.cuts.end_line(len),
+            None => false,
+        }
     }
 
-    #[inline(always)]
-    fn make_room(&mut self, bytes: usize) {
-        if self.bytes.len().wrapping_sub(self.cuts.len) < bytes {
-            self.grow(bytes);
-        }
+    #[cold]
+    fn stencil_anew<const N: usize>(&mut self, stencil: &Stencil, number: &Number, end: &Short<N>) -> bool {
+        self.grow(stencil::ROOM);
+        self.stencil(stencil, number, end)
     }
 
     #[cold]
@@ -170,7 +175,7 @@ mod tests {
                 let (line, number) = (format!("{name}:{number}\n"), Number::Int((*number).into()));
                 let stencil = Stencil::new(format!("{name}:").as_bytes(), number, &[]);
                 let fits = match stencil.filter(|_| *by_stencil) {
-                    Some(stencil) => datagrams.stencil(&stencil, number, &end),
+                    Some(stencil) => datagrams.stencil(&stencil, &number, &end),
                     None => datagrams.push(|out| out.extend_from_slice(line.as_bytes())),
                 };
                 prop_assert_eq!(fits, line.len() <= limit);
@@ -178,7 +183,7 @@ mod tests {
                     expected.push(line);
                 }
                 // What does not fit the stencil was never there.
-                prop_assert!(!datagrams.stencil(&Stencil::none(), number, &end));
+                prop_assert!(!datagrams.stencil(&Stencil::none(), &number, &end));
             }
             let packed: Vec<&[u8]> = datagrams.iter().collect();
             prop_assert!(packed.iter().all(|datagram| datagram.len() <= limit && datagram.ends_with(b"\n")));

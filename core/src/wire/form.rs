@@ -150,7 +150,7 @@ impl Filling<'_> {
 
     /// Writes a number over the one in the field that was reached. Whether it fits: else it is to be pushed.
     #[inline(always)]
-    pub fn number(&mut self, field: &Field, number: Number) -> bool {
+    pub fn number(&mut self, field: &Field, number: &Number) -> bool {
         field.write(&mut self.form.text, number)
     }
 
@@ -288,8 +288,8 @@ impl Field {
     /// Writes a number over the one that stands in `text`, which is a copy of the document, or the document. Whether it is as
     /// wide.
     #[inline(always)]
-    pub(super) fn write(&self, text: &mut [u8], number: Number) -> bool {
-        match number {
+    pub(super) fn write(&self, text: &mut [u8], number: &Number) -> bool {
+        match *number {
             Number::Int(int) => self.write_digits(text, int.cast_unsigned(), 0),
             Number::Decimal { digits, decimals } => match u64::try_from(digits) {
                 Ok(digits) => self.write_digits(text, digits, decimals),
@@ -468,7 +468,7 @@ mod tests {
         let mut filling = form.fill();
         for (content, field) in contents.iter().zip(fields) {
             filling.reach(field);
-            if !content.is_ok_and(|number| filling.number(field, number)) {
+            if !content.is_ok_and(|number| filling.number(field, &number)) {
                 filling.push(field, content.ok(), |out| push(*content, out));
             }
         }
@@ -553,13 +553,13 @@ mod tests {
         for decimals in 0..=9 {
             for wide in usize::from(decimals) + 1..=MAX_DIGITS {
                 let number = |digits: u64| Number::Decimal { digits: digits.into(), decimals };
-                let ones = 10u64.pow(wide as u32) / 9;
+                let ones = (0..wide).fold(0, |ones, _| 10 * ones + 1);
                 let contents = [(String::new(), Ok(number(ones)))];
                 let (mut form, fields) =
                     laid_out(Form::default(), "a document that begins somewhere: ", &contents);
                 let (before, mut filling) = (form.text().len(), form.fill());
-                assert!(filling.number(&fields[0], number(ones * 8)), "{wide} digits, {decimals} decimals");
-                assert!(!filling.number(&fields[0], number(ones * 9 + 1)));
+                assert!(filling.number(&fields[0], &number(ones * 8)), "{wide} digits, {decimals} decimals");
+                assert!(!filling.number(&fields[0], &number(ones * 9 + 1)));
                 filling.finish();
                 assert_eq!(form.text().len(), before);
                 let mut expected = b"a document that begins somewhere: ".to_vec();

@@ -39,7 +39,7 @@ impl Plain {
 
     /// Appends the line of a number that looks like the one before, if it fits into a datagram. Whether all that is so.
     #[inline(always)]
-    pub(super) fn push_again(&self, kind: Kind, number: Number, end: &End, out: &mut Datagrams) -> bool {
+    pub(super) fn push_again(&self, kind: Kind, number: &Number, end: &End, out: &mut Datagrams) -> bool {
         kind == self.kind && out.stencil(&self.stencil, number, end)
     }
 

@@ -137,8 +137,8 @@ impl Layout {
             filling.reach(&mut spot.field);
             filling.patch(&spot.field, spot.time_before as usize, time);
             let fits = match &point.value {
-                Value::Gauge(number) if spot.kind == Kind::Gauge => filling.number(&spot.field, *number),
-                Value::Counter(number) if spot.kind == Kind::Counter => filling.number(&spot.field, *number),
+                Value::Gauge(number) if spot.kind == Kind::Gauge => filling.number(&spot.field, number),
+                Value::Counter(number) if spot.kind == Kind::Counter => filling.number(&spot.field, number),
                 _ => false,
             };
             if !fits {
