@@ -74,9 +74,11 @@ const QUANTILES: [(&[u8], f64); 4] = [(b".p50", 0.50), (b".p90", 0.90), (b".p95"
 #[derive(Debug)]
 pub struct Encoder {
     style: Style,
-    /// By which series are known again; by the index of the point, as `series` is.
+    /// By which series are known again; by the index of the point, as `plains` and `rests` are.
     metrics: Vec<Arc<Metric>>,
-    series: Vec<Series>,
+    plains: Vec<Plain>,
+    /// Apart, as a gauge does without.
+    rests: Vec<Rest>,
     /// How much of the last frame was delivered, once that is known.
     delivered: Option<usize>,
     rare: Rare,
@@ -106,10 +108,9 @@ pub struct Encoded {
 
 /// The rendered parts of one series, and its rest.
 #[derive(Debug)]
-struct Series {
-    rest: Rest,
-    is_named: bool,
-    plain: Plain,
+struct Series<'a> {
+    plain: &'a mut Plain,
+    rest: &'a mut Rest,
 }
 
 /// A line that delivers the binary digit `power` of the counts of the samples from `from` to `to`.
@@ -126,7 +127,8 @@ struct Mark {
 impl Encoder {
     /// An encoder that knows no series yet.
     pub fn new(style: Style) -> Self {
-        Encoder { style, metrics: Vec::new(), series: Vec::new(), delivered: None, rare: Rare::default() }
+        let (metrics, plains, rests) = (Vec::new(), Vec::new(), Vec::new());
+        Encoder { style, metrics, plains, rests, delivered: None, rare: Rare::default() }
     }
 
     /// Appends the lines of a frame, with what was not delivered before.
@@ -135,7 +137,7 @@ impl Encoder {
     #[inline(never)]
     pub fn push_frame(&mut self, frame: &Frame, out: &mut Datagrams) -> Encoded {
         self.follow(&frame.points);
-        let Encoder { style, series, delivered, rare, .. } = self;
+        let Encoder { style, plains, rests, delivered, rare, .. } = self;
         rare.stamp.clear();
         if style.timestamps {
             rare.stamp.extend_from_slice(b"|T");
@@ -145,7 +147,8 @@ impl Encoder {
         let delivered = delivered.take().unwrap_or(0);
         let end = End::of(&[&rare.stamp, b"\n"]);
         let mut encoded = Encoded::default();
-        for (index, (series, point)) in series.iter_mut().zip(&frame.points).enumerate() {
+        let series = plains.iter_mut().zip(rests).map(|(plain, rest)| Series { plain, rest });
+        for (index, (mut series, point)) in series.zip(&frame.points).enumerate() {
             if series.push_again(&point.value, delivered, &end, out) {
                 encoded.points += 1;
                 continue;
@@ -166,9 +169,9 @@ impl Encoder {
         let marks = &mut self.rare.marks;
         let delivered = marks.iter().take_while(|mark| mark.end <= bytes);
         for Mark { series, power, from, to, .. } in delivered.clone() {
-            self.series[*series].rest.settle_samples(*power, *from, *to);
+            self.rests[*series].settle_samples(*power, *from, *to);
         }
-        delivered.for_each(|mark| self.series[mark.series].rest.tidy());
+        delivered.for_each(|mark| self.rests[mark.series].tidy());
         marks.clear();
     }
 
@@ -178,7 +181,8 @@ impl Encoder {
             && self.metrics.iter().zip(points).all(|(metric, point)| Arc::ptr_eq(metric, &point.metric));
         if !known {
             self.metrics.clear();
-            self.series.clear();
+            self.plains.clear();
+            self.rests.clear();
             self.rare.text.clear();
         }
         for Point { metric, .. } in &points[self.metrics.len()..] {
@@ -189,7 +193,8 @@ impl Encoder {
             let tail = self.rare.text.add(|text| self.style.push_tail(text, &metric.labels));
             let is_named = !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty());
             self.metrics.push(Arc::clone(metric));
-            self.series.push(Series { rest: Rest::None, is_named, plain: Plain::new(head, tail) });
+            self.plains.push(Plain::new(head, tail, is_named));
+            self.rests.push(Rest::None);
         }
     }
 }
@@ -200,7 +205,7 @@ impl Rare {
     fn push(
         &mut self,
         index: usize,
-        series: &mut Series,
+        mut series: Series<'_>,
         value: &Value,
         delivered: usize,
         end: &End,
@@ -215,11 +220,11 @@ impl Rare {
         }
         let (name, tail) = series.plain.parts(text);
         let mut lines = Lines { name, tail, stamp, series: index, marks, out };
-        push_point(series, value, delivered, scratch, &mut lines)
+        push_point(&mut series, value, delivered, scratch, &mut lines)
     }
 }
 
-impl Series {
+impl Series<'_> {
     /// Whether there is nothing to say: not now, and not of what was before.
     #[inline]
     fn rests(&mut self, value: &Value, delivered: usize) -> bool {
@@ -233,12 +238,13 @@ impl Series {
     /// Appends the line of a plain number that looks like the one before. Whether it was one.
     #[inline(always)]
     fn push_again(&mut self, value: &Value, delivered: usize, end: &End, out: &mut Datagrams) -> bool {
-        match (value, &self.rest) {
-            (Value::Gauge(number), Rest::None) => self.plain.push_again(Kind::Gauge, number, end, out),
-            (Value::Counter(number), Rest::None | Rest::Sum(_)) if self.rest.is_nothing(delivered) => {
+        match value {
+            // Nothing is kept of what was a gauge.
+            Value::Gauge(number) => self.plain.push_again(Kind::Gauge, number, end, out),
+            Value::Counter(number) if self.rest.is_nothing(delivered) => {
                 let pushed = self.plain.push_again(Kind::Counter, number, end, out);
                 if pushed {
-                    self.rest = Rest::Sum(Sum { number: *number, end: out.len_bytes() });
+                    *self.rest = Rest::Sum(Sum { number: *number, end: out.len_bytes() });
                 }
                 pushed
             }
@@ -248,8 +254,8 @@ impl Series {
 
     /// The number of a point whose line is all that there is to say.
     fn plain(&self, value: &Value, delivered: usize) -> Option<(Kind, Number)> {
-        match (value, &self.rest) {
-            _ if !self.is_named => None,
+        match (value, &*self.rest) {
+            _ if !self.plain.is_named() => None,
             (Value::Gauge(number), Rest::None) if is_finite(*number) => Some((Kind::Gauge, *number)),
             (Value::Counter(number), rest) if rest.is_nothing(delivered) && is_count(*number) => {
                 Some((Kind::Counter, *number))
@@ -270,7 +276,7 @@ impl Series {
         let pushed = self.plain.push(kind, number, text, end, out);
         if kind == Kind::Counter {
             let end = if pushed { out.len_bytes() } else { NOWHERE };
-            self.rest = Rest::Sum(Sum { number, end });
+            *self.rest = Rest::Sum(Sum { number, end });
         }
         pushed
     }
@@ -310,15 +316,16 @@ impl Outcome {
 }
 
 fn push_point(
-    series: &mut Series,
+    series: &mut Series<'_>,
     value: &Value,
     delivered: usize,
     scratch: &mut Scratch,
     lines: &mut Lines<'_>,
 ) -> Outcome {
-    if !series.is_named {
+    if !series.plain.is_named() {
         return if matches!(value, Value::Absent) { Outcome::Nothing } else { Outcome::LeftOut };
     }
+    series.plain.forget();
     series.rest.settle_sum(delivered);
     let absorbed = series.rest.absorb(value, scratch);
     let shown = match value {
@@ -326,7 +333,7 @@ fn push_point(
         Value::Recorded(recorded) => lines.push_quantiles(recorded),
         _ => Outcome::Nothing,
     };
-    let kept = lines.push_rest(&mut series.rest);
+    let kept = lines.push_rest(series.rest);
     if absorbed { shown.and(kept) } else { Outcome::LeftOut }
 }
 

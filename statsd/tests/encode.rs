@@ -8,7 +8,7 @@ use barewire::{
         Explicit, Exponential, ExponentialBuckets, Frame, Number, Point, Recorded, Shape, Temporality, Value,
         View,
     },
-    wire::datagram::Datagrams,
+    wire::datagram::{Datagrams, UDP_LIMIT_BYTES},
 };
 use barewire_statsd::{
     Check, Encoded, Encoder, ServiceCheck, Style, push_event, push_service_check, push_stream_frame,
@@ -51,6 +51,29 @@ fn numbers_are_exact_and_short() {
         (Value::Counter(decimal(2_500_000_000, 9)), "a:2.5|c"),
     ] {
         assert_eq!(encode(Metric::new("a"), value), [expected]);
+    }
+}
+
+#[test]
+fn a_fraction_keeps_its_width_from_line_to_line() {
+    let metric = Arc::new(Metric::new("request.latency").label("key", "value"));
+    let (mut encoder, mut out) = (Encoder::new(Style::new()), Datagrams::new(UDP_LIMIT_BYTES));
+    for (digits, expected) in [
+        (1_500_000, "1.5"),
+        (1_600_000, "1.600000"),
+        (2_000_001, "2.000001"),
+        (0, "0.000000"),
+        // As short as it gets, where it is wider or narrower than the one before.
+        (12_500_000, "12.5"),
+        (13_500_000, "13.500000"),
+        (9_000_000, "9"),
+    ] {
+        let value = gauge(Number::Decimal { digits, decimals: 6 });
+        let points = vec![Point { metric: Arc::clone(&metric), value }];
+        out.clear();
+        encoder.push_frame(&Frame { points, ..Frame::default() }, &mut out);
+        let lines = out.iter().collect::<Vec<_>>().concat();
+        assert_eq!(String::from_utf8(lines).unwrap(), format!("request.latency:{expected}|g|#key:value\n"));
     }
 }
 

@@ -128,8 +128,10 @@ enum Say {
 fn say() -> impl Strategy<Value = Say> {
     prop_oneof![
         1 => Just(Say::Nothing),
-        2 => any::<i64>().prop_map(Say::Gauge),
-        5 => (0..1_000_000_000i64).prop_map(Say::Count),
+        1 => any::<i64>().prop_map(Say::Gauge),
+        // As wide as the last one, most of the time.
+        3 => (100..1_000i64).prop_map(Say::Gauge),
+        5 => prop_oneof![0..1_000_000_000i64, 100..1_000i64].prop_map(Say::Count),
         1 => Just(Say::Nonsense),
     ]
 }

@@ -16,13 +16,16 @@ pub(super) type End = Short<16>;
 
 /// The rendered parts of a series, and the line that it wrote last.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Plain {
-    stencil: Stencil,
+    /// Of the last line, if it was plain; a gauge keeps nothing.
     kind: Kind,
+    stencil: Stencil,
     /// `name:`
     head: Run,
     /// `|#tags|c:id`
     tail: Run,
+    is_named: bool,
 }
 
 /// What is plain: all that DogStatsD needs to know of it besides the number.
@@ -33,8 +36,20 @@ pub(super) enum Kind {
 }
 
 impl Plain {
-    pub(super) fn new(head: Run, tail: Run) -> Self {
-        Plain { stencil: Stencil::none(), kind: Kind::Gauge, head, tail }
+    pub(super) fn new(head: Run, tail: Run, is_named: bool) -> Self {
+        Plain { kind: Kind::Counter, stencil: Stencil::none(), head, tail, is_named }
+    }
+
+    /// Whether its lines can be written at all.
+    pub(super) fn is_named(&self) -> bool {
+        self.is_named
+    }
+
+    /// The next line is written by another than this, and something may be kept.
+    pub(super) fn forget(&mut self) {
+        if self.kind == Kind::Gauge {
+            (self.kind, self.stencil) = (Kind::Counter, Stencil::none());
+        }
     }
 
     /// Appends the line of a number that looks like the one before, if it fits into a datagram. Whether all that is so.
