@@ -35,7 +35,7 @@ pub(crate) enum Shown {
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     form: Form,
-    /// Of the page, as long as it is being written.
+    /// Of the page that was written last.
     spots: Vec<Spot>,
     /// In the order of the page; none if it cannot be filled.
     points: Vec<Known>,

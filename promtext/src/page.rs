@@ -149,7 +149,7 @@ fn render(
         views.push(View::everything().histograms(Shape::Explicit));
     }
     let frames: Vec<&Frame> = views.iter_mut().map(|view| view.show(newest, earlier)).collect();
-    encoder.push(frames, out)
+    encoder.push(frames.iter().copied(), out)
 }
 
 #[cfg(test)]

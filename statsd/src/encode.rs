@@ -11,9 +11,10 @@
 //! bucket is written as its binary digits: 37 samples are one at `@0.03125` (32), one at `@0.25` (4) and one without a
 //! rate, and all values with the same digit share a line. The Agent's sketch then counts what we counted, to the sample.
 //!
-//! What never changes of a line is rendered once, when its series appears. Nearly all points are plain numbers, of which
-//! nothing is kept: their lines are those of the last time with other digits ([`Stencil`](barewire::wire::stencil)). Where
-//! such a line ends is all that has to be known to find out, with the next frame, whether it was delivered.
+//! What never changes of a line is rendered once, when its series appears. Nearly all points are plain numbers, and their
+//! lines are those of the last time with other digits ([`Stencil`](barewire::wire::stencil)), where a fraction keeps its zeros:
+//! `1.600000` behind `1.528711`. Where a counter's line ends is all that has to be known to find out, with the next frame,
+//! whether it was delivered.
 //!
 //! What a receiver did not get stays with the encoder, which adds it to what comes next ([`Encoder::settle`]). The law:
 //! of every counter and every bucket, what was delivered and what is kept add up to what was counted, always.
@@ -325,7 +326,7 @@ fn push_point(
     if !series.plain.is_named() {
         return if matches!(value, Value::Absent) { Outcome::Nothing } else { Outcome::LeftOut };
     }
-    series.plain.forget();
+    series.plain.forget_gauge();
     series.rest.settle_sum(delivered);
     let absorbed = series.rest.absorb(value, scratch);
     let shown = match value {
@@ -446,7 +447,7 @@ fn is_finite(number: Number) -> bool {
     if let Number::Float(float) = number { float.is_finite() } else { true }
 }
 
-/// A finite number, in full or in its shortest form.
+/// A finite number, in full or in its shortest form: in a line that looks like none before it.
 #[inline]
 pub(crate) fn push_number(out: &mut Vec<u8>, number: Number) {
     match number {

@@ -120,6 +120,8 @@ proptest! {
 enum Say {
     Nothing,
     Gauge(i64),
+    /// In milliseconds, by its nanoseconds.
+    Took(u32),
     Count(i64),
     /// What no counter can have counted.
     Nonsense,
@@ -131,9 +133,17 @@ fn say() -> impl Strategy<Value = Say> {
         1 => any::<i64>().prop_map(Say::Gauge),
         // As wide as the last one, most of the time.
         3 => (100..1_000i64).prop_map(Say::Gauge),
+        3 => prop_oneof![any::<u32>(), 1_000_000..1_000_100u32].prop_map(Say::Took),
         5 => prop_oneof![0..1_000_000_000i64, 100..1_000i64].prop_map(Say::Count),
         1 => Just(Say::Nonsense),
     ]
+}
+
+/// A line without zeros at the end of its fraction.
+fn trimmed(line: &str) -> String {
+    let (head, tail) = line.split_once('|').expect("a type");
+    let head = if head.contains('.') { head.trim_end_matches('0').trim_end_matches('.') } else { head };
+    format!("{head}|{tail}")
 }
 
 proptest! {
@@ -157,12 +167,17 @@ proptest! {
                 let value = match say {
                     Say::Nothing => Value::Absent,
                     Say::Gauge(int) => Value::Gauge(Number::Int(*int)),
+                    Say::Took(ns) => Value::Gauge(Number::Decimal { digits: (*ns).into(), decimals: 6 }),
                     Say::Count(int) => Value::Counter(Number::Int(*int)),
                     Say::Nonsense => Value::Counter(Number::Int(-1)),
                 };
                 let name = &metric.name;
                 if let Say::Gauge(int) = say {
                     lines.push((None, format!("{name}:{int}|g|#key:value\n")));
+                }
+                if let Say::Took(ns) = say {
+                    let ms = f64::from(*ns) / 1e6;
+                    lines.push((None, format!("{name}:{ms}|g|#key:value\n")));
                 }
                 if let Say::Count(int) = say {
                     kept[at] = Some(kept[at].unwrap_or(0) + int);
@@ -176,14 +191,14 @@ proptest! {
             out.clear();
             encoder.push_frame(&Frame { points, ..Frame::default() }, &mut out);
             let all: String = lines.iter().map(|(_, line)| &**line).collect();
-            let told = out.iter().collect::<Vec<_>>().concat();
-            prop_assert_eq!(String::from_utf8(told).unwrap(), all);
+            let told = String::from_utf8(out.iter().collect::<Vec<_>>().concat()).unwrap();
+            prop_assert_eq!(told.split_inclusive('\n').map(trimmed).collect::<String>(), all);
             let Some(hundredths) = hundredths else { continue };
             let count = out.iter().count() * hundredths / 100;
             let delivered: usize = out.iter().take(count).map(<[u8]>::len).sum();
             encoder.settle(delivered);
             let mut end = 0;
-            for (at, line) in &lines {
+            for ((at, _), line) in lines.iter().zip(told.split_inclusive('\n')) {
                 end += line.len();
                 if let Some(at) = at && end <= delivered {
                     kept[*at] = None;

@@ -19,8 +19,17 @@
 //!
 //! Digits come eight in a word, the last one highest. The word is stored where the number ends, so in front of the digits
 //! it reaches into the text before: its *base* has what stands there, and `'0'` where digits come, and one addition
-//! makes both. A point is made room for by shifting what stands before it. The digits before the last eight are rare:
-//! they go into a word that is read, so that it keeps the text before them.
+//! makes both. A point takes a byte, so that what stands before it moves a byte to the front, the first digit out of the
+//! word. The digits before the last eight are rare: they go into a word that is read, so that it keeps the text before them.
+//!
+//! ```text
+//! text     … " a s D o u b l e " : 1 2 . 3 4 5 6 7 8          12.345678, eight digits
+//! first                            0                           + 1
+//! base                               0 . 0 0 0 0 0 0           + 2 _ 3 4 5 6 7 8
+//!
+//! text     … " a s I n t " : " 1 2 3 4                         1234, eight digits with four zeros in front
+//! base                 t " : " 0 0 0 0                         + 0 0 0 0 1 2 3 4
+//! ```
 
 use std::{array, mem, ops::Range};
 
@@ -39,7 +48,7 @@ pub struct Form {
 }
 
 /// The place of one number in a document, or of any other text that changes. It follows what it is the place of, as long as it
-/// is reached whenever its form is filled.
+/// is reached whenever its form is filled: until then its end is that of the document as it was.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// The last word.
@@ -48,13 +57,18 @@ pub struct Field {
     width: u32,
     /// Among [`RANGES`].
     range: u8,
-    decimals: u8,
+    /// 0 for an integer, [`DECIMAL`] and the number of decimals for a fraction.
+    kind: u8,
     /// What stands in front of the last eight bytes of a decimal, or `'0'`.
     first: u8,
     /// Whether the text right before it changes, too.
     is_tight: bool,
 }
 
+/// So that a fraction without digits, which is no integer either, fits no field.
+const DECIMAL: u8 = 0x80;
+/// How far a number of few digits reaches into the text before it.
+const REACH: usize = 8;
 /// The widest number that is written over another one, in digits.
 const MAX_DIGITS: usize = 16;
 const MAX_DECIMALS: usize = 9;
@@ -68,8 +82,8 @@ const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 /// not fit is copied in vain.
 const AHEAD: usize = 1024;
 
-/// What is as wide as a field: the least integer, and how many there are. Two for each count of digits: without zeros in
-/// front, and with them, as in `0.001`. There is one for each byte, so that none is out of bounds.
+/// What is as wide as a field: the least integer, and how many there are. For `n` digits, at `2 n` those without zeros in
+/// front, and at `2 n + 1` those that may have them, as in `0.001`. There is one for each byte, so that none is out of bounds.
 const RANGES: [(u64, u64); 256] = {
     let mut ranges = [(0, 0); 256];
     let (mut digits, mut end) = (1, 10);
@@ -100,12 +114,12 @@ impl Form {
     }
 
     /// The field of what stands at `place` in the document: a number, with a quote before it or not, or any other text.
-    /// `behind` is the field before it.
+    /// `previous` is the field before it, if there is one.
     ///
     /// # Panics
     /// If the place is not within the document; if that has more than 4 GiB.
-    pub fn field(&self, place: Range<usize>, number: Option<Number>, behind: Option<&Field>) -> Field {
-        let is_tight = behind.is_some_and(|field| place.start < field.end() + 8);
+    pub fn field(&self, place: Range<usize>, number: Option<Number>, previous: Option<&Field>) -> Field {
+        let is_tight = previous.is_some_and(|field| place.start < field.end() + REACH);
         Field::new(&self.text, place, number, is_tight)
     }
 
@@ -128,7 +142,8 @@ pub struct Filling<'a> {
     cut: usize,
     /// Up to where in the document as it was the tail has come back.
     copied: usize,
-    /// By how much what came back stands further back than it did; less than nothing wraps.
+    /// By how much what came back stands further back than it did, less than nothing wraps: a place in the document as it was and
+    /// this make the place in the document as it is.
     shift: u32,
 }
 
@@ -141,7 +156,8 @@ impl Filling<'_> {
         }
     }
 
-    /// Writes over what stands `before` bytes before the field that was reached, up to eight bytes before it: these are its own.
+    /// Writes over what stands `before` bytes before the field that was reached. A number reaches eight bytes to the front, and
+    /// what is written over must end before that.
     #[inline(always)]
     pub fn patch<const N: usize>(&mut self, field: &Field, before: usize, text: &[u8; N]) {
         let at = field.start().wrapping_sub(before);
@@ -154,7 +170,7 @@ impl Filling<'_> {
         field.write(&mut self.form.text, number)
     }
 
-    /// Puts what `push` appends into the field that was reached: a number, or any other text.
+    /// Puts what `push` appends into the field that was reached: this number, or any other text.
     #[inline(never)]
     pub fn push(&mut self, field: &mut Field, number: Option<Number>, push: impl FnOnce(&mut Vec<u8>)) {
         let Form { text, tail, entry, takes_blanks } = &mut *self.form;
@@ -166,8 +182,9 @@ impl Filling<'_> {
         let place = field.place();
         if entry.len() == place.len() {
             text[place.clone()].copy_from_slice(entry);
-            // A fraction that was filled up stands in a field for more digits, or more decimals.
-            if field.decimals == 0 || !matches!(number, Some(Number::Decimal { decimals: 1.., .. })) {
+            // A fraction that was filled up stands in a field for more digits, or more decimals. The next number of that
+            // width is written over all of it, the point too, so the field is still right.
+            if field.kind == 0 || !matches!(number, Some(Number::Decimal { decimals: 1.., .. })) {
                 *field = Field::new(text, place, number, field.is_tight);
             }
             return;
@@ -222,7 +239,8 @@ impl Filling<'_> {
     }
 }
 
-/// Makes a number as wide as its field, if that can be done. If it is too wide, it is given all of its decimals.
+/// Makes a number as wide as its field, if that can be done. If it is too wide, its field becomes wider: once, for all of its
+/// decimals, and not with every zero at its end.
 fn fill_up(entry: &mut Vec<u8>, number: Number, width: usize, takes_blanks: bool) {
     let all = match number {
         Number::Int(_) if takes_blanks => {
@@ -253,14 +271,14 @@ fn fill_up(entry: &mut Vec<u8>, number: Number, width: usize, takes_blanks: bool
 impl Field {
     /// What no number fits.
     pub(super) const NONE: Field =
-        Field { base: [0; 8], end: 0, width: 0, range: 0, decimals: 0, first: 0, is_tight: false };
+        Field { base: [0; 8], end: 0, width: 0, range: 0, kind: 0, first: 0, is_tight: false };
 
     pub(super) fn new(text: &[u8], place: Range<usize>, number: Option<Number>, is_tight: bool) -> Field {
         let Range { start, end } = place;
         let loose = Field { end: short(end), width: short(end - start), is_tight, ..Field::NONE };
         let decimals = match number {
             Some(Number::Int(0..)) => 0,
-            Some(Number::Decimal { decimals, .. }) => decimals,
+            Some(Number::Decimal { decimals: decimals @ 1.., .. }) => decimals,
             _ => return loose,
         };
         // A quote and blanks may stand before it.
@@ -279,7 +297,7 @@ impl Field {
         Field {
             base: array::from_fn(|at| blank(end - 8 + at)),
             range: tiny(2 * wide + usize::from(is_lowest)),
-            decimals: tiny(shown),
+            kind: if shown > 0 { DECIMAL | tiny(shown) } else { 0 },
             first: blank(end - 9),
             ..loose
         }
@@ -292,7 +310,7 @@ impl Field {
         match *number {
             Number::Int(int) => self.write_digits(text, int.cast_unsigned(), 0),
             Number::Decimal { digits, decimals } => match u64::try_from(digits) {
-                Ok(digits) => self.write_digits(text, digits, decimals),
+                Ok(digits) => self.write_digits(text, digits, DECIMAL | decimals),
                 Err(_) => false,
             },
             Number::Float(_) => false,
@@ -300,9 +318,9 @@ impl Field {
     }
 
     #[inline(always)]
-    fn write_digits(&self, text: &mut [u8], digits: u64, decimals: u8) -> bool {
+    fn write_digits(&self, text: &mut [u8], digits: u64, kind: u8) -> bool {
         let (low, span) = RANGES[usize::from(self.range)];
-        if digits.wrapping_sub(low) >= span || decimals != self.decimals {
+        if digits.wrapping_sub(low) >= span || kind != self.kind {
             return false;
         }
         let text = &mut text[..self.end()];
@@ -338,6 +356,10 @@ impl Field {
         usize::from(self.range) / 2
     }
 
+    fn decimals(&self) -> u8 {
+        self.kind & !DECIMAL
+    }
+
     /// Whether there are more than eight digits.
     #[inline(always)]
     fn is_long(&self) -> bool {
@@ -348,11 +370,11 @@ impl Field {
     #[inline(always)]
     fn write_short(&self, window: &mut [u8; SHORT], digits: u64) {
         let (digits, base) = (split(digits), u64::from_le_bytes(self.base));
-        if self.decimals == 0 {
+        if self.kind == 0 {
             window[1..].copy_from_slice(&(digits + base).to_le_bytes());
             return;
         }
-        let whole = u64::MAX >> (8 * (self.decimals & 7));
+        let whole = u64::MAX >> (8 * (self.kind & 7));
         let before = digits & whole;
         let pointed = (digits ^ before) | before >> 8;
         window[1..].copy_from_slice(&(pointed + base).to_le_bytes());
@@ -364,7 +386,7 @@ impl Field {
     fn write_long(&self, text: &mut [u8], digits: u64) -> bool {
         let Some(window) = text.last_chunk_mut::<LONG>() else { return false };
         let (high, low) = (digits / EIGHT, digits % EIGHT);
-        match self.decimals {
+        match self.decimals() {
             0 => self.write_high(window, LONG - 8, high),
             1..=7 => self.write_high(window, LONG - SHORT, high),
             8 => {
@@ -377,7 +399,7 @@ impl Field {
                 self.write_high(window, LONG - SHORT - 1, high / 10);
             }
         }
-        if self.decimals < 8 {
+        if self.decimals() < 8 {
             self.write_short(window.last_chunk_mut().expect("longer"), low);
         } else {
             window[LONG - 8..].copy_from_slice(&(split(low) + ZEROS).to_le_bytes());
@@ -388,7 +410,7 @@ impl Field {
     /// Writes the first digits so that they end before `end`.
     #[inline(always)]
     fn write_high(&self, window: &mut [u8; LONG], end: usize, digits: u64) {
-        let behind = usize::from(self.decimals).max(8);
+        let behind = usize::from(self.decimals()).max(8);
         let word = window[end - 8..].first_chunk_mut().expect("eight");
         let text = (1 << (8 * (8 + behind - self.wide()))) - 1;
         let kept = u64::from_le_bytes(*word) & text;
@@ -419,10 +441,6 @@ mod tests {
             Ok(Number::Int(int)) => {
                 out.push(b'"');
                 push_i64(out, int);
-            }
-            Ok(Number::Decimal { digits, decimals: 0 }) => {
-                out.push(b'"');
-                push_decimal(out, digits, 0);
             }
             Ok(Number::Decimal { digits, decimals }) => push_decimal(out, digits, decimals),
             Ok(Number::Float(float)) if float.is_finite() => push_f64(out, float),
@@ -550,7 +568,7 @@ mod tests {
 
     #[test]
     fn a_number_is_written_over_one_of_its_width() {
-        for decimals in 0..=9 {
+        for decimals in 1..=9 {
             for wide in usize::from(decimals) + 1..=MAX_DIGITS {
                 let number = |digits: u64| Number::Decimal { digits: digits.into(), decimals };
                 let ones = (0..wide).fold(0, |ones, _| 10 * ones + 1);

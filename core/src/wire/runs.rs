@@ -30,12 +30,9 @@ pub struct Run {
 }
 
 /// How much is copied at once.
-pub(super) const BLOCK: usize = 64;
+const BLOCK: usize = 64;
 
 impl Run {
-    /// How much of one is copied at once: a longer one takes more than one move.
-    pub const BLOCK: usize = BLOCK;
-
     /// How many bytes it has.
     #[inline]
     pub fn len(self) -> usize {
@@ -77,7 +74,7 @@ impl Runs {
 
     /// The first bytes of a run, and whatever behind it.
     #[inline]
-    pub(super) fn block(&self, run: Run) -> &[u8; BLOCK] {
+    fn block(&self, run: Run) -> &[u8; BLOCK] {
         self.text[run.start as usize..].first_chunk().expect("a block of zeros behind the last")
     }
 

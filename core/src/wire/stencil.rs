@@ -20,14 +20,14 @@ use crate::view::Number;
 /// assert!(out.iter().eq([b"requests:42|c\n"]));
 /// ```
 #[derive(Debug, Clone)]
-#[repr(C)]
+#[repr(C)] // What is read of a short line lies together.
 pub struct Stencil {
     field: Field,
     len: u32,
     text: [u8; MAX_LEN],
 }
 
-/// A stencil is two lines of the cache long.
+/// So that a stencil is as long as two lines of the cache.
 const MAX_LEN: usize = 104;
 /// What is copied of every one.
 const START: usize = 64;
@@ -39,7 +39,8 @@ const MAX_END_LEN: usize = 24;
 
 impl Stencil {
     /// For numbers as wide as this one, with as many decimals; `tail` is one text in pieces. Nothing for a float, a number
-    /// below zero or one of more than sixteen digits, nor where the line is longer than a hundred bytes or so.
+    /// below zero or one of more than sixteen digits; nor where the number ends before the ninth byte (the eighteenth if it
+    /// has more than eight digits), or the line is longer than a hundred bytes or so.
     pub fn new(head: &[u8], number: Number, tail: &[&[u8]]) -> Option<Self> {
         let (digits, decimals) = match number {
             Number::Int(int) => (u64::try_from(int).ok()?, 0),
@@ -64,9 +65,19 @@ impl Stencil {
         field.is_for_numbers().then_some(Stencil { field, len, text: line.text })
     }
 
+    /// Whether any stencil can be made of these many bytes before the number, and behind it.
+    pub const fn may_have(head: usize, tail: usize) -> bool {
+        head + 1 + tail <= MAX_LEN
+    }
+
     /// One that no number fits.
     pub const fn none() -> Self {
         Stencil { field: Field::NONE, len: 0, text: [0; MAX_LEN] }
+    }
+
+    /// Makes it one that no number fits.
+    pub fn clear(&mut self) {
+        self.field = Field::NONE;
     }
 
     /// Writes the line with this number and this end to the start of `room`, and whatever behind it. How long it is, if the

@@ -109,7 +109,8 @@ impl Encoder {
     /// which writes the next one over it.
     ///
     /// Give the frames of the same views in the same order each time: what is kept, is kept by position. Between two
-    /// requests whose points are the same, a fraction keeps its width: `0.13` may be written `0.130`.
+    /// requests whose points are the same, a fraction keeps its width, and an integer that lost a digit leaves a blank: `0.13`
+    /// may be written `0.130`, and `"asInt":"99"` as `"asInt": "99"`.
     pub fn request<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> (&[u8], Encoded) {
         let Encoder { entries, stamp, document } = self;
         let (mut encoded, mut count) = (Encoded::default(), 0);

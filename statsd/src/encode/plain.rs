@@ -16,7 +16,7 @@ pub(super) type End = Short<16>;
 
 /// The rendered parts of a series, and the line that it wrote last.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C)] // The stencil lies beside its kind.
 pub(super) struct Plain {
     /// Of the last line, if it was plain; a gauge keeps nothing.
     kind: Kind,
@@ -45,8 +45,8 @@ impl Plain {
         self.is_named
     }
 
-    /// The next line is written by another than this, and something may be kept.
-    pub(super) fn forget(&mut self) {
+    /// What comes is no plain line, and something of it may be kept: so this is no gauge any more.
+    pub(super) fn forget_gauge(&mut self) {
         if self.kind == Kind::Gauge {
             (self.kind, self.stencil) = (Kind::Counter, Stencil::none());
         }
@@ -69,7 +69,11 @@ impl Plain {
     ) -> bool {
         let (head, tail) = (text.get(self.head), text.get(self.tail));
         self.kind = kind;
-        self.stencil = Stencil::new(head, number, &[kind.text(), tail]).unwrap_or(Stencil::none());
+        let may_have = Stencil::may_have(head.len(), kind.text().len() + tail.len());
+        match may_have.then(|| Stencil::new(head, number, &[kind.text(), tail])).flatten() {
+            Some(stencil) => self.stencil = stencil,
+            None => self.stencil.clear(),
+        }
         out.push(|out| {
             out.extend_from_slice(head);
             push_number(out, number);

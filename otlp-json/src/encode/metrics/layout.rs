@@ -3,14 +3,14 @@
 use std::{mem, ops::Range, sync::Arc};
 
 use barewire::{
-    Label, Metric,
-    view::{Frame, Number, Scope, Temporality, Value},
+    Metric,
+    view::{Frame, Number, Temporality, Value},
     wire::form::{Field, Filling, Form},
 };
 
 use super::{
     DOUBLE_KEY, Encoded, INT_KEY, is_ascending, push_double, push_histogram, push_opened,
-    stamp::{Stamp, TIME_LEN, TIME_START_LEN},
+    stamp::{Stamp, TIME_END_LEN, TimeEnd, TimeStart},
     template::{Kind, Series, Shown, Template},
 };
 
@@ -24,16 +24,14 @@ pub(super) struct Layout {
     absent: Vec<(usize, Arc<Metric>)>,
     /// Of the document that is being written.
     places: Places,
-    /// What the form is of; nothing if it cannot be filled.
+    /// What the form is of, beside the template; nothing if it cannot be filled.
     of: Option<Of>,
-    scope: Option<Scope>,
 }
 
 #[derive(Debug)]
 struct Of {
     start_unix_ns: u64,
-    time_start: [u8; TIME_START_LEN],
-    resource: Arc<[Label]>,
+    time_start: TimeStart,
 }
 
 /// A point and its place in the form.
@@ -81,13 +79,13 @@ impl Layout {
     /// Learns how to fill the document, if all points that are present are in it, and most are: a view that shows what
     /// moves shows others with the next tick.
     pub(super) fn end(&mut self, template: &Template, frame: &Frame, stamp: &Stamp, encoded: Encoded) {
+        self.spots.clear();
+        self.absent.clear();
         let Some((time_start, _)) = stamp.time else { return };
         let has_most = encoded.points.saturating_mul(2) > frame.points.len() as u64;
         if frame.temporality != Temporality::Cumulative || !has_most || encoded.left_out > 0 {
             return;
         }
-        self.spots.clear();
-        self.absent.clear();
         let known = |series: &Series| (series.index, Arc::clone(&frame.points[series.index].metric));
         let members = template.families().iter().enumerate().flat_map(|(family, of)| {
             let members = of.members.iter().enumerate();
@@ -107,27 +105,30 @@ impl Layout {
             };
             let field = self.form.field(place, number, self.spots.last().map(|spot| &spot.field));
             let short = |n: usize| u32::try_from(n).expect("fewer than 2^32 points, and shorter labels");
-            let time_before = short(TIME_LEN - TIME_START_LEN + series.attributes.len() + key);
+            let time_before = short(TIME_END_LEN + series.attributes.len() + key);
             let (index, member) = (short(index), (short(member.0), short(member.1)));
             self.spots.push(Spot { metric, field, index, member, time_before, shown: series.shown, kind });
         }
         self.places = places;
-        if self.scope != frame.scope {
-            self.scope.clone_from(&frame.scope);
-        }
-        let resource = Arc::clone(&frame.resource);
-        self.of = Some(Of { start_unix_ns: frame.start_unix_ns, time_start, resource });
+        self.of = Some(Of { start_unix_ns: frame.start_unix_ns, time_start });
     }
 
     /// Puts the numbers of a frame that looks like the one before into the document. Nothing, and no document any more, if
     /// it does not.
-    #[inline(never)]
     pub(super) fn fill(&mut self, template: &Template, frame: &Frame, stamp: &Stamp) -> Option<Encoded> {
         let (time_start, time) = stamp.time.as_ref()?;
         let of = self.of.take()?;
-        if of.time_start != *time_start || !self.is_of(&of, frame) {
+        let is_same = of.time_start == *time_start && of.start_unix_ns == frame.start_unix_ns;
+        if !is_same || !template.has_head_of(frame) || !self.has_points_of(frame) {
             return None;
         }
+        self.fill_points(template, frame, time)?;
+        self.of = Some(of);
+        Some(Encoded { points: self.spots.len() as u64, left_out: 0 })
+    }
+
+    #[inline(never)]
+    fn fill_points(&mut self, template: &Template, frame: &Frame, time: &TimeEnd) -> Option<()> {
         let mut filling = self.form.fill();
         for spot in &mut self.spots {
             let point = &frame.points[spot.index as usize];
@@ -146,19 +147,15 @@ impl Layout {
             }
         }
         filling.finish();
-        self.of = Some(of);
-        Some(Encoded { points: self.spots.len() as u64, left_out: 0 })
+        Some(())
     }
 
-    fn is_of(&self, of: &Of, frame: &Frame) -> bool {
+    fn has_points_of(&self, frame: &Frame) -> bool {
         let is_absent = |(index, metric): &(usize, Arc<Metric>)| {
             let point = &frame.points[*index];
             Arc::ptr_eq(metric, &point.metric) && matches!(point.value, Value::Absent)
         };
         frame.temporality == Temporality::Cumulative
-            && of.start_unix_ns == frame.start_unix_ns
-            && Arc::ptr_eq(&of.resource, &frame.resource)
-            && self.scope == frame.scope
             && self.spots.len() + self.absent.len() == frame.points.len()
             && self.absent.iter().all(is_absent)
     }

@@ -14,15 +14,17 @@ pub(super) struct Stamp {
     pub(super) span: Short<80>,
     /// The first digits of the time, which are others every hundred days, and those behind them; if there are as many as in
     /// all our lifetimes.
-    pub(super) time: Option<([u8; TIME_START_LEN], [u8; TIME_LEN - TIME_START_LEN])>,
+    pub(super) time: Option<(TimeStart, TimeEnd)>,
     text: Vec<u8>,
 }
 
 /// How many digits a time has, in nanoseconds, from 2001 to 2286.
-pub(super) const TIME_LEN: usize = 19;
+const TIME_LEN: usize = 19;
+/// How many of them change from tick to tick: one word.
+pub(super) const TIME_END_LEN: usize = 16;
 
-/// How many of them are left to stand: the others are one word of 16 bytes.
-pub(super) const TIME_START_LEN: usize = 3;
+pub(super) type TimeStart = [u8; TIME_LEN - TIME_END_LEN];
+pub(super) type TimeEnd = [u8; TIME_END_LEN];
 
 const INSTANT_KEY: &[u8] = br#"{"timeUnixNano":""#;
 

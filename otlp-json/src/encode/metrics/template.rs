@@ -136,9 +136,13 @@ impl Template {
         self.text.clear();
     }
 
+    /// Whether [`Template::head`] is what the frame begins with.
+    pub(super) fn has_head_of(&self, frame: &Frame) -> bool {
+        Arc::ptr_eq(&self.resource, &frame.resource) && self.scope == frame.scope && !self.head.is_empty()
+    }
+
     fn follow_head(&mut self, frame: &Frame) {
-        let same = Arc::ptr_eq(&self.resource, &frame.resource) && self.scope == frame.scope;
-        if same && !self.head.is_empty() {
+        if self.has_head_of(frame) {
             return;
         }
         self.resource = Arc::clone(&frame.resource);
