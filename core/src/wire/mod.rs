@@ -5,6 +5,7 @@
 //! every exchange to one deadline. Whatever comes from a peer is bounded here and may be malicious.
 
 pub mod datagram;
+mod field;
 mod file;
 pub mod form;
 #[cfg(feature = "gzip")]

@@ -4,7 +4,7 @@
 //! next time: all of it is copied by a few moves of a fixed size, and the digits are written over those of the copy. A
 //! number that is wider or narrower asks for another stencil, that of its line and no other; a fraction keeps its zeros.
 
-use super::{form::Field, runs::Short};
+use super::{field::Field, runs::Short};
 use crate::view::Number;
 
 /// A line with a number in it, but for its end.
@@ -47,6 +47,10 @@ impl Stencil {
             Number::Decimal { digits, decimals } => (u64::try_from(digits).ok()?, usize::from(decimals)),
             Number::Float(_) => return None,
         };
+        // Nothing is begun that is too long without a digit.
+        if head.len() + tail.iter().map(|piece| piece.len()).sum::<usize>() >= MAX_LEN {
+            return None;
+        }
         let mut line = Line { text: [0; MAX_LEN], len: 0 };
         line.push(head)?;
         let mut buffer = itoa::Buffer::new();
@@ -63,11 +67,6 @@ impl Stencil {
         let field = Field::new(&line.text, place, Some(number), false);
         let len = u32::try_from(line.len).ok()?;
         field.is_for_numbers().then_some(Stencil { field, len, text: line.text })
-    }
-
-    /// Whether any stencil can be made of these many bytes before the number, and behind it.
-    pub const fn may_have(head: usize, tail: usize) -> bool {
-        head + 1 + tail <= MAX_LEN
     }
 
     /// One that no number fits.

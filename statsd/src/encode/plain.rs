@@ -69,8 +69,7 @@ impl Plain {
     ) -> bool {
         let (head, tail) = (text.get(self.head), text.get(self.tail));
         self.kind = kind;
-        let may_have = Stencil::may_have(head.len(), kind.text().len() + tail.len());
-        match may_have.then(|| Stencil::new(head, number, &[kind.text(), tail])).flatten() {
+        match Stencil::new(head, number, &[kind.text(), tail]) {
             Some(stencil) => self.stencil = stencil,
             None => self.stencil.clear(),
         }

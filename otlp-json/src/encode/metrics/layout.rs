@@ -1,6 +1,6 @@
 //! The document of a frame as it was written the last time: what nearly every tick puts other digits into.
 
-use std::{mem, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use barewire::{
     Metric,
@@ -79,23 +79,23 @@ impl Layout {
     /// Learns how to fill the document, if all points that are present are in it, and most are: a view that shows what
     /// moves shows others with the next tick.
     pub(super) fn end(&mut self, template: &Template, frame: &Frame, stamp: &Stamp, encoded: Encoded) {
-        self.spots.clear();
-        self.absent.clear();
+        let Layout { form, spots, absent, places, of } = self;
+        spots.clear();
+        absent.clear();
         let Some((time_start, _)) = stamp.time else { return };
         let has_most = encoded.points.saturating_mul(2) > frame.points.len() as u64;
         if frame.temporality != Temporality::Cumulative || !has_most || encoded.left_out > 0 {
             return;
         }
         let known = |series: &Series| (series.index, Arc::clone(&frame.points[series.index].metric));
-        let members = template.families().iter().enumerate().flat_map(|(family, of)| {
-            let members = of.members.iter().enumerate();
-            members.map(move |(nth, series)| (of.kind, (family, nth), series))
+        let members = template.families().iter().enumerate().flat_map(|(at, family)| {
+            let members = family.members.iter().enumerate();
+            members.map(move |(nth, series)| (family.kind, (at, nth), series))
         });
-        let absent = members.clone().filter(|(_, _, series)| series.shown == Shown::No);
-        self.absent.extend(absent.map(|(_, _, series)| known(series)));
-        self.absent.extend(template.outsiders().iter().map(known));
+        let hidden = members.clone().filter(|(_, _, series)| series.shown == Shown::No);
+        absent.extend(hidden.map(|(_, _, series)| known(series)));
+        absent.extend(template.outsiders().iter().map(known));
         let shown = members.filter(|(_, _, series)| series.shown != Shown::No);
-        let mut places = mem::take(&mut self.places);
         for ((kind, member, series), (place, number)) in shown.zip(places.0.drain(..)) {
             let (index, metric) = known(series);
             let key = match series.shown {
@@ -103,14 +103,13 @@ impl Layout {
                 Shown::Double => DOUBLE_KEY.len(),
                 _ => 0,
             };
-            let field = self.form.field(place, number, self.spots.last().map(|spot| &spot.field));
+            let field = form.field(place, number, spots.last().map(|spot| &spot.field));
             let short = |n: usize| u32::try_from(n).expect("fewer than 2^32 points, and shorter labels");
             let time_before = short(TIME_END_LEN + series.attributes.len() + key);
             let (index, member) = (short(index), (short(member.0), short(member.1)));
-            self.spots.push(Spot { metric, field, index, member, time_before, shown: series.shown, kind });
+            spots.push(Spot { metric, field, index, member, time_before, shown: series.shown, kind });
         }
-        self.places = places;
-        self.of = Some(Of { start_unix_ns: frame.start_unix_ns, time_start });
+        *of = Some(Of { start_unix_ns: frame.start_unix_ns, time_start });
     }
 
     /// Puts the numbers of a frame that looks like the one before into the document. Nothing, and no document any more, if
