@@ -62,17 +62,18 @@ fn a_collector_that_is_not_there_costs_one_line_and_no_speed() {
     let (url, nobody) = (target.url(), format!("http://127.0.0.1:{}", free_port()));
     let base = ["run", &url, "-c", "16", "-d", "1s", "--interval", "100ms", "--results", RESULTS];
     let rate = |ended: &Ended| ended.results["rps"].as_f64().expect("a rate");
-    // Two cores and their other users: the best of each tells most of what is possible.
-    let mut best = [0f64; 2];
-    let no_slower = (0..8).any(|pair| {
+    // Two cores and their other users: within minutes a machine may be half as fast again, so a run
+    // is compared with the one right before it, and the best pair tells most of what is possible.
+    let mut pairs = Vec::new();
+    let no_slower = (0..10).any(|_| {
         let without = barewire_to_end(base);
         let with = barewire_to_end(base.into_iter().chain(["--otlp", &nobody]));
         assert_eq!((without.code, with.code), (0, 0), "{}", with.stderr);
         says_once_that_nobody_is_there(&with);
-        best = [best[0].max(rate(&without)), best[1].max(rate(&with))];
-        pair >= 2 && best[1] >= 0.85 * best[0]
+        pairs.push([rate(&without), rate(&with)]);
+        pairs.len() >= 3 && pairs.iter().any(|[without, with]| *with >= 0.95 * without)
     });
-    assert!(no_slower, "{} req/s without, {} with", best[0], best[1]);
+    assert!(no_slower, "requests a second without and with: {pairs:?}");
 }
 
 fn says_once_that_nobody_is_there(ended: &Ended) {
