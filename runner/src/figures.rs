@@ -1,6 +1,9 @@
 //! What a report needs to know of a run, read from a snapshot.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use barewire::{Distribution, Metric, Precision, Reading, Snapshot};
 
@@ -35,11 +38,16 @@ impl Figures {
     /// Reads the figures of a run that has lasted for `elapsed`.
     pub fn of(snapshot: &Snapshot, elapsed: Duration) -> Self {
         let mut whole = Figures { elapsed, ..Figures::default() };
+        let mut places = HashMap::new();
         for (metric, reading) in snapshot.readings() {
             whole.add(metric, reading);
-            if let Some(step) = metric.label_value(name::STEP) {
-                whole.step(&step.to_text()).add(metric, reading);
-            }
+            let Some(step) = metric.label_value(name::STEP) else { continue };
+            let at = *places.entry(step.to_text()).or_insert_with_key(|step| {
+                let figures = Figures { elapsed, ..Figures::default() };
+                whole.steps.push((step.to_string(), figures));
+                whole.steps.len() - 1
+            });
+            whole.steps[at].1.add(metric, reading);
         }
         whole
     }
@@ -68,14 +76,6 @@ impl Figures {
     #[allow(clippy::cast_precision_loss)]
     fn per_second(&self, count: u64) -> Option<f64> {
         (!self.elapsed.is_zero()).then(|| count as f64 / self.elapsed.as_secs_f64())
-    }
-
-    fn step(&mut self, step: &str) -> &mut Figures {
-        let at = self.steps.iter().position(|(known, _)| known == step).unwrap_or_else(|| {
-            self.steps.push((step.to_owned(), Figures { elapsed: self.elapsed, ..Figures::default() }));
-            self.steps.len() - 1
-        });
-        &mut self.steps[at].1
     }
 
     fn add(&mut self, metric: &Metric, reading: Reading<'_>) {

@@ -47,7 +47,7 @@ pub use style::Style;
 use style::push_rate;
 
 /// The quantiles that a histogram shows as gauges, by the suffix of its name.
-const QUANTILES: [(&[u8], f64); 4] = [(b".p50", 0.50), (b".p90", 0.90), (b".p95", 0.95), (b".p99", 0.99)];
+const QUANTILES: ([&[u8]; 4], [f64; 4]) = ([b".p50", b".p90", b".p95", b".p99"], [0.50, 0.90, 0.95, 0.99]);
 
 /// Turns the frames of one view into lines. Its counters and histograms must be deltas
 /// ([`Temporality::Delta`](barewire::view::Temporality::Delta)).
@@ -357,10 +357,11 @@ impl Lines<'_> {
     /// The window of a histogram as gauges; nothing of an empty one.
     fn push_quantiles(&mut self, recorded: &Recorded) -> Outcome {
         let window = &recorded.window;
-        let quantiles = QUANTILES.map(|(suffix, q)| (suffix, window.quantile(q)));
+        let (suffixes, qs) = QUANTILES;
+        let quantiles = window.quantiles(qs).into_iter().flat_map(|values| suffixes.into_iter().zip(values));
         let extremes: [(&[u8], _); 3] =
             [(b".max", window.max()), (b".min", window.min()), (b".avg", window.mean())];
-        let gauges = quantiles.into_iter().chain(extremes).filter_map(|(suffix, raw)| Some((suffix, raw?)));
+        let gauges = quantiles.chain(extremes.into_iter().filter_map(|(suffix, raw)| Some((suffix, raw?))));
         gauges.fold(Outcome::Nothing, |outcome, (suffix, raw)| {
             outcome.and(Outcome::of(self.push_gauge(suffix, recorded.number(raw))))
         })

@@ -101,10 +101,24 @@ impl Distribution {
     ///
     /// `q` is a ratio: 0.99 asks for the 99th percentile. It is clamped to `0.0..=1.0`.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        let mut rest = rank(q, self.count)?;
-        let row = first_to_reach(&mut rest, &self.rows)?;
-        let at = row * ROW + first_to_reach(&mut rest, &self.counts[row * ROW..])?;
-        Some(self.ceiling(self.first + at).clamp(self.min, self.max))
+        self.quantiles([q]).map(|[value]| value)
+    }
+
+    /// Several quantiles, by one pass over the buckets where they ascend.
+    ///
+    /// ```
+    /// let mut took = barewire::Distribution::default();
+    /// (1..=100).for_each(|value| took.record(value));
+    /// assert_eq!(took.quantiles([0.5, 0.9, 0.99]), Some([50, 90, 99]));
+    /// ```
+    pub fn quantiles<const N: usize>(&self, qs: [f64; N]) -> Option<[u64; N]> {
+        let mut cursor = Cursor::default();
+        (self.count > 0).then(|| {
+            qs.map(|q| {
+                let at = cursor.seek(rank(q, self.count), &self.rows, &self.counts);
+                self.ceiling(self.first + at).clamp(self.min, self.max)
+            })
+        })
     }
 
     /// Every bucket that counted something: its smallest and largest value, and its count.
@@ -312,22 +326,40 @@ impl Default for Distribution {
     }
 }
 
-/// Where the sum of `counts` reaches `rank`, from which those before are subtracted.
-fn first_to_reach(rank: &mut u64, counts: &[u64]) -> Option<usize> {
-    counts.iter().position(|count| {
-        let is_there = *rank <= *count;
-        if !is_there {
-            *rank -= count;
+/// A place among the buckets, and how much was counted in those before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    row: usize,
+    before_row: u64,
+    at: usize,
+    before: u64,
+}
+
+impl Cursor {
+    /// Moves to the bucket of the value `rank`, counted from 1, and tells which it is. The sum of the `rows` is not
+    /// less than `rank`.
+    fn seek(&mut self, rank: u64, rows: &[u64], counts: &[u64]) -> usize {
+        if rank <= self.before {
+            *self = Cursor::default();
         }
-        is_there
-    })
+        while self.before_row + rows[self.row] < rank {
+            self.before_row += rows[self.row];
+            self.row += 1;
+            (self.at, self.before) = (self.row * ROW, self.before_row);
+        }
+        while self.before + counts[self.at] < rank {
+            self.before += counts[self.at];
+            self.at += 1;
+        }
+        self.at
+    }
 }
 
 /// Which of `count` values, counted from 1 in ascending order, is the `q`-quantile.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn rank(q: f64, count: u64) -> Option<u64> {
+fn rank(q: f64, count: u64) -> u64 {
     // A float rank may be off by one at 2^53 values; no reader can tell.
-    (count > 0).then(|| ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count))
+    ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count)
 }
 
 #[cfg(test)]
@@ -451,6 +483,15 @@ mod tests {
             let ours = of(&values);
             let theirs = hdr.value_at_quantile(q).clamp(ours.min().unwrap(), ours.max().unwrap());
             prop_assert_eq!(ours.quantile(q), Some(theirs));
+        }
+
+        #[test]
+        fn several_quantiles_are_those_asked_for_one_by_one(
+            values in prop::collection::vec(any::<u64>(), 0..300), precision in precision(), qs: [f64; 6],
+        ) {
+            let ours = of_precision(precision, &values);
+            let one_by_one = qs.map(|q| ours.quantile(q));
+            prop_assert_eq!(ours.quantiles(qs).map(|all| all.map(Some)), (!values.is_empty()).then_some(one_by_one));
         }
 
         #[test]

@@ -11,14 +11,10 @@ use barewire::{
 use super::Scene;
 use crate::line::Line;
 
-/// The percentiles that are written, and the keys of those since the start.
-const QUANTILES: [(&[u8], &[u8], f64); 5] = [
-    (b"p50", b"run_p50", 0.5),
-    (b"p90", b"run_p90", 0.9),
-    (b"p95", b"run_p95", 0.95),
-    (b"p99", b"run_p99", 0.99),
-    (b"p999", b"run_p999", 0.999),
-];
+/// The percentiles that are written, and the keys of those of the frame and of those since the start.
+const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.99, 0.999];
+const KEYS: [&[u8]; 5] = [b"p50", b"p90", b"p95", b"p99", b"p999"];
+const RUN_KEYS: [&[u8]; 5] = [b"run_p50", b"run_p90", b"run_p95", b"run_p99", b"run_p999"];
 
 /// The keys of buckets: `le_0.005`, `le_0.01`, …
 #[derive(Debug)]
@@ -82,7 +78,7 @@ pub(super) fn push_exponential(line: &mut Line<'_>, histogram: &Exponential) {
     let counts = positive.counts.iter().chain(&negative.counts).chain([zero_count]);
     let Some(count) = total(counts) else { return };
     push_summary(line, count, *sum, *min, *max);
-    for (key, _, q) in QUANTILES {
+    for (key, q) in KEYS.into_iter().zip(QUANTILES) {
         if let Some(value) = quantile(histogram, count, q) {
             line.float(key, Number::Float(value));
         }
@@ -103,21 +99,15 @@ pub(super) fn push_recorded(
     if window.count() > 0 {
         line.float(b"mean", Number::Float(mean(window, *decimals)));
     }
-    let mut push = |key: &[u8], value: Option<u64>| {
-        if let Some(value) = value {
+    let mut push = |keys: [&[u8]; 2], percentiles: [&[u8]; 5], distribution: &Distribution| {
+        let extremes = [distribution.min(), distribution.max()].into_iter().flatten();
+        let quantiles = distribution.quantiles(QUANTILES).into_iter().flatten();
+        for (key, value) in keys.into_iter().zip(extremes).chain(percentiles.into_iter().zip(quantiles)) {
             line.float(key, recorded.number(value));
         }
     };
-    push(b"min", window.min());
-    push(b"max", window.max());
-    for (key, _, q) in QUANTILES {
-        push(key, window.quantile(q));
-    }
-    push(b"run_min", run.min());
-    push(b"run_max", run.max());
-    for (_, key, q) in QUANTILES {
-        push(key, run.quantile(q));
-    }
+    push([b"min", b"max"], KEYS, window);
+    push([b"run_min", b"run_max"], RUN_KEYS, run);
     recorded.counts_into(counted, &buckets.bounds, scene.counts);
     buckets.push(line, scene.counts);
 }
