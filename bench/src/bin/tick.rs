@@ -19,7 +19,6 @@ use std::{
     env, fs,
     io::{BufRead as _, BufReader, Read, Write as _},
     net::{TcpListener, TcpStream, UdpSocket},
-    os::unix::net::UnixListener,
     process::{Child, Command, Stdio},
     sync::Arc,
     thread,
@@ -37,8 +36,10 @@ use barewire_promtext::PromText;
 use barewire_statsd::Statsd;
 use rustix::time::{ClockId, clock_gettime};
 
-const TICKS: u32 = 20;
-const WARM_UP: u32 = 20;
+const TICKS: u32 = 30;
+/// What is made once is not a tick's: the text of a series when it appears, and the states of a histogram, as many as are
+/// on view at once, some of them from one scrape to the next.
+const WARM_UP: u32 = 45;
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -104,7 +105,7 @@ impl Program {
     fn step(&mut self) {
         self.round += 1;
         let Program { shard, counters, gauges, histograms, moving, round, .. } = self;
-        let (from, by) = (if *round > *moving && std::env::var_os("SAME").is_some() { 0 } else { *round % *moving }, *moving);
+        let (from, by) = (*round % *moving, *moving);
         counters.iter().skip(from).step_by(by).for_each(|counter| shard.add(*counter, 3));
         gauges.iter().skip(from).step_by(by).for_each(|gauge| shard.set(*gauge, *round as f64 + 0.5));
         for (n, histogram) in histograms.iter().enumerate().skip(from).step_by(by) {
@@ -124,11 +125,7 @@ impl Program {
         let port = page.local_addr().port();
         let reporting = Reporter::every(Duration::from_secs(1))
             .export(Otlp::http(&format!("http://{}", receivers.tcp)).expect("a url").view(everything.clone()))
-            .export(
-                match std::env::var_os("UDS") {
-                    Some(_) => Statsd::unix_stream("/tmp/tick.sock"),
-                    None => Statsd::udp(&receivers.udp),
-                }.expect("an address").view(everything.clone()))
+            .export(Statsd::udp(&receivers.udp).expect("an address").view(everything.clone()))
             .export(
                 Influx::v1(&format!("http://{}/write?db=x", receivers.tcp))
                     .expect("a url")
@@ -136,33 +133,23 @@ impl Program {
             )
             .export(page)
             .start(&self.registry);
-        // What is rendered once, when a series appears, is not a tick's.
-        self.ticks(WARM_UP);
-        receivers.scrape(port);
         self.ticks(3);
-        let mut ticks: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        let mut then = processor_ns();
-        for _ in 0..TICKS {
-            self.ticks(1);
-            let now = processor_ns();
-            // The main thread is the program that counts.
-            for (thread, ns) in &now {
-                if thread.starts_with("barewire") { ticks.entry(thread.clone()).or_default().push(ns - then.get(thread).copied().unwrap_or(0)); }
-            }
-            then = now;
-        }
+        receivers.scrape(port);
+        self.ticks(WARM_UP);
+        let start = processor_ns();
+        self.ticks(TICKS);
+        let end = processor_ns();
 
-        println!("{:<24}{:>12}{:>12}{:>12}", "thread", "ms a tick", "median", "least");
-        let mut total = [0.0; 3];
-        for (thread, mut ns) in ticks {
-            ns.sort_unstable();
-            let mean = millis(ns.iter().sum::<u64>()) / ns.len() as f64;
-            let ms = [mean, millis(ns[ns.len() / 2]), millis(ns[0])];
-            println!("{thread:<24}{:>12.2}{:>12.2}{:>12.2}", ms[0], ms[1], ms[2]);
-            (0..3).for_each(|at| total[at] += ms[at]);
+        println!("{:<24}{:>12}", "thread", "ms a tick");
+        let mut total = 0.0;
+        for (thread, ns) in end {
+            let ms = millis(ns - start.get(&thread).copied().unwrap_or(0)) / f64::from(TICKS);
+            // The main thread is the program that counts.
+            if thread.starts_with("barewire") || thread.starts_with("prom") {
+                total += ms;
+                println!("{thread:<24}{ms:>12.2}");
+            }
         }
-        println!("{:?}", total);
-        let total = total[0];
         println!("{:<24}{total:>12.2}   {:.1} % of a core at 1 Hz", "all", total / 10.0);
         let (now, most) = (resident_kib(), peak_kib());
         println!("resident: {before} KiB of counts, {now} KiB with exporters, {most} KiB at most");
@@ -302,13 +289,6 @@ fn receive(scrape: u64) {
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     println!("{}\n{}", tcp.local_addr().expect("an address"), udp.local_addr().expect("an address"));
-    let _ = fs::remove_file("/tmp/tick.sock");
-    let unix = UnixListener::bind("/tmp/tick.sock").expect("s");
-    thread::spawn(move || {
-        for mut c in unix.incoming().flatten() {
-            thread::spawn(move || { let mut b = vec![0; 1 << 16]; while c.read(&mut b).is_ok_and(|n| n > 0) {} });
-        }
-    });
     thread::spawn(move || {
         let mut datagram = [0; 1 << 16];
         while udp.recv(&mut datagram).is_ok() {}

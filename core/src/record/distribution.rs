@@ -1,7 +1,18 @@
 //! The merged histogram: plain counts, one owner, whatever is needed to add, subtract and ask.
 //!
-//! Buckets stand in rows of [`ROW`], and the sum of each row is kept. So a quantile passes over rows until the one that
-//! it is in, and then over the buckets of that; a window is nothing where the sum of a row did not move.
+//! Buckets stand in rows of [`ROW`], and only rows that counted something are kept, one after another, each with its
+//! number and its sum:
+//!
+//! ```text
+//! rows      7: 13   8: 205   9: 88   31: 1        the last one is a request that took three octaves longer
+//! counts    [64]    [64]     [64]    [64]
+//! ```
+//!
+//! What a few values are scattered over costs as many rows, and not all that lie between the smallest and the largest. A
+//! quantile passes over rows until the one that it is in, and then over the buckets of that; a window has the rows whose
+//! sum moved.
+
+use std::{mem, ops::Range};
 
 use super::{
     buckets::{HIGHEST, bucket_of, highest, lowest},
@@ -27,12 +38,10 @@ use super::{
 #[derive(Debug)]
 pub struct Distribution {
     precision: Precision,
-    /// The bucket that `counts[0]` stands for, the first of a row; only the rows in use are kept.
-    first: usize,
-    /// Whole rows.
+    /// By number.
+    rows: Vec<Row>,
+    /// Of the buckets of each row.
     counts: Vec<u64>,
-    /// The sum of each row.
-    rows: Vec<u64>,
     count: u64,
     sum: u128,
     min: u64,
@@ -41,16 +50,23 @@ pub struct Distribution {
 
 /// Buckets in a row: near the square root of how many are in use at three digits, where a quantile passes over as many
 /// rows as buckets.
-const ROW: usize = 64;
+pub(crate) const ROW: usize = 64;
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Of all rows there may be: its first bucket, by [`ROW`].
+    number: usize,
+    /// Of its counts.
+    sum: u64,
+}
 
 impl Distribution {
     /// An empty distribution.
     pub const fn new(precision: Precision) -> Self {
         Distribution {
             precision,
-            first: 0,
-            counts: Vec::new(),
             rows: Vec::new(),
+            counts: Vec::new(),
             count: 0,
             sum: 0,
             min: u64::MAX,
@@ -116,7 +132,7 @@ impl Distribution {
         (self.count > 0).then(|| {
             qs.map(|q| {
                 let at = cursor.seek(rank(q, self.count), &self.rows, &self.counts);
-                self.ceiling(self.first + at).clamp(self.min, self.max)
+                self.ceiling(self.rows[at / ROW].number * ROW + at % ROW).clamp(self.min, self.max)
             })
         })
     }
@@ -129,26 +145,20 @@ impl Distribution {
 
     /// The number of every bucket that counted something, and its count.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let used = self.rows.iter().enumerate().filter(|(_, sum)| **sum > 0);
-        let counts = used.flat_map(|(row, _)| (row * ROW..).zip(&self.counts[row * ROW..][..ROW]));
-        counts.filter(|(_, count)| **count > 0).map(|(at, count)| (self.first + at, *count))
+        let counts = self.rows().flat_map(|(_, first, counts)| (first..).zip(counts));
+        counts.filter(|(_, count)| **count > 0).map(|(bucket, count)| (bucket, *count))
     }
 
-    /// What was counted in every row of buckets, and the numbers of the first and the last of them.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
-        (self.first..).step_by(ROW).zip(&self.rows).map(|(first, sum)| (*sum, first, first + ROW - 1))
-    }
-
-    /// The counts of a row that begins with the bucket `first`.
-    pub(crate) fn row(&self, first: usize) -> &[u64] {
-        &self.counts[first - self.first..][..ROW]
+    /// Every row that counted something: the sum of its counts, its first bucket, and the counts.
+    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = (u64, usize, &[u64])> + '_ {
+        let rows = self.rows.iter().zip(self.counts.chunks_exact(ROW));
+        rows.filter(|(row, _)| row.sum > 0).map(|(row, counts)| (row.sum, row.number * ROW, counts))
     }
 
     /// The number of the last bucket that counted something.
     pub(crate) fn last(&self) -> Option<usize> {
-        let used = |count: &u64| *count > 0;
-        let end = (self.rows.iter().rposition(used)? + 1) * ROW;
-        Some(self.first + self.counts[..end].iter().rposition(used)?)
+        let (_, first, counts) = self.rows().next_back()?;
+        Some(first + counts.iter().rposition(|count| *count > 0)?)
     }
 
     /// Adds all values of another distribution, of any precision.
@@ -159,11 +169,9 @@ impl Distribution {
             return;
         }
         if self.precision == other.precision {
-            self.add_to_buckets(other.first, other.first + other.counts.len() - 1, |counts| {
-                for (ours, more) in counts.iter_mut().zip(&other.counts) {
-                    *ours += more;
-                }
-            });
+            for (_, first, counts) in other.rows() {
+                self.add_rows(first / ROW, counts);
+            }
         } else {
             let power = self.precision.power();
             for (low, high, count) in other.buckets() {
@@ -178,37 +186,58 @@ impl Distribution {
     ///
     /// The extremes of a window are known within the precision: those of its first and last bucket.
     pub fn since_into(&self, earlier: Option<&Distribution>, window: &mut Distribution) {
-        let Some((earlier, rows_before)) = earlier.and_then(|earlier| {
-            let rows_before = earlier.first.checked_sub(self.first)? / ROW;
-            (earlier.count > 0).then_some((earlier, rows_before))
-        }) else {
+        let Some(earlier) = earlier.filter(|earlier| earlier.count > 0) else {
             window.clone_from(self);
             window.sum = window.sum.saturating_sub(earlier.map_or(0, |earlier| earlier.sum));
             return;
         };
         debug_assert_eq!(self.precision, earlier.precision, "an earlier state of the same series");
-        let then = |row: usize| {
-            let row = row.checked_sub(rows_before)?;
-            Some((*earlier.rows.get(row)?, &earlier.counts[row * ROW..][..ROW]))
-        };
-        let has_moved = |row: &usize| self.rows[*row] != then(*row).map_or(0, |(sum, _)| sum);
-        let moved = (0..self.rows.len()).find(has_moved).zip((0..self.rows.len()).rfind(has_moved));
-        let [mut counts, mut rows] = window.take_memory();
-        let first = self.first + moved.map_or(0, |(first, _)| first * ROW);
-        for row in moved.map(|(first, last)| first..=last).into_iter().flatten() {
-            let (start, now) = (counts.len(), &self.counts[row * ROW..][..ROW]);
-            match then(row) {
-                _ if !has_moved(&row) => counts.resize(start + ROW, 0),
-                Some((_, then)) => {
-                    counts.extend(now.iter().zip(then).map(|(now, then)| now.saturating_sub(*then)));
+        window.begin(self);
+        window.sum = self.sum.saturating_sub(earlier.sum);
+        let mut before = earlier.rows().peekable();
+        for (sum, first, now) in self.rows() {
+            while before.next_if(|(_, then, _)| *then < first).is_some() {}
+            match before.next_if(|(_, then, _)| *then == first) {
+                None => window.push_row(first / ROW, now),
+                Some((then, ..)) if then == sum => {}
+                Some((.., then)) => {
+                    let mut counts = [0; ROW];
+                    for ((count, now), then) in counts.iter_mut().zip(now).zip(then) {
+                        *count = now.saturating_sub(*then);
+                    }
+                    window.push_row(first / ROW, &counts);
                 }
-                None => counts.extend_from_slice(now),
             }
-            rows.push(counts[start..].iter().sum());
         }
-        let (count, sum) = (rows.iter().sum(), self.sum.saturating_sub(earlier.sum));
-        *window = Distribution { first, counts, rows, count, sum, ..*self };
         window.narrow();
+    }
+
+    /// From the first to behind the last of its rows.
+    pub(crate) fn span(&self) -> Option<Range<usize>> {
+        Some(self.rows.first()?.number..self.rows.last()?.number + 1)
+    }
+
+    /// Adds its rows to `counts`, which are whole rows that begin with the number `first` and have all of its own.
+    pub(crate) fn add_to(&self, counts: &mut [u64], first: usize) {
+        for (row, ours) in self.rows.iter().zip(self.counts.chunks_exact(ROW)) {
+            counts[(row.number - first) * ROW..]
+                .iter_mut()
+                .zip(ours)
+                .for_each(|(count, more)| *count += more);
+        }
+    }
+
+    /// Refills it with these counts of whole rows, the first of which has the number `first`; all else is that of `other`.
+    pub(crate) fn refill(&mut self, other: &Distribution, first: usize, counts: &[u64]) {
+        self.begin(other);
+        let sums = counts.chunks_exact(ROW).map(|row| row.iter().sum());
+        self.rows
+            .extend((first..).zip(sums).map(|(number, sum)| Row { number, sum }).filter(|row| row.sum > 0));
+        self.count = self.rows.iter().map(|row| row.sum).sum();
+        self.counts.reserve(self.rows.len() * ROW);
+        for row in &self.rows {
+            self.counts.extend_from_slice(&counts[(row.number - first) * ROW..][..ROW]);
+        }
     }
 
     /// Forgets all values, and keeps the memory.
@@ -218,56 +247,55 @@ impl Distribution {
 
     /// The same, at another precision.
     pub(crate) fn reset(&mut self, precision: Precision) {
-        let [counts, rows] = self.take_memory();
-        *self = Distribution { counts, rows, ..Distribution::new(precision) };
+        self.begin(&Distribution::new(precision));
     }
 
-    /// Its vectors, empty.
-    fn take_memory(&mut self) -> [Vec<u64>; 2] {
-        [&mut self.counts, &mut self.rows].map(|memory| {
-            memory.clear();
-            std::mem::take(memory)
-        })
+    /// Has no rows, and all else of another.
+    fn begin(&mut self, other: &Distribution) {
+        let Distribution { mut rows, mut counts, .. } = mem::take(self);
+        rows.clear();
+        counts.clear();
+        *self = Distribution { rows, counts, count: 0, ..*other };
     }
 
-    /// Makes room for the rows of the buckets from `low` to `high`.
-    pub(crate) fn cover(&mut self, low: usize, high: usize) {
-        let low = low / ROW * ROW;
-        if self.counts.is_empty() {
-            self.first = low;
-        } else if low < self.first {
-            let missing = self.first - low;
-            self.counts.splice(..0, std::iter::repeat_n(0, missing));
-            self.rows.splice(..0, std::iter::repeat_n(0, missing / ROW));
-            self.first = low;
-        }
-        let rows = (high - self.first) / ROW + 1;
-        if rows > self.rows.len() {
-            self.counts.resize(rows * ROW, 0);
-            self.rows.resize(rows, 0);
+    /// Appends a row; nothing if it counted nothing.
+    fn push_row(&mut self, number: usize, counts: &[u64]) {
+        let sum = counts.iter().sum();
+        if sum > 0 {
+            self.rows.push(Row { number, sum });
+            self.counts.extend_from_slice(counts);
+            self.count += sum;
         }
     }
 
-    pub(crate) fn add_bucket(&mut self, bucket: usize, count: u64) {
-        self.cover(bucket, bucket);
-        let at = bucket - self.first;
-        self.counts[at] += count;
-        self.rows[at / ROW] += count;
+    /// Adds the counts of whole rows, the first of which has the number `first`.
+    pub(crate) fn add_rows(&mut self, first: usize, counts: &[u64]) {
+        for (number, counts) in (first..).zip(counts.chunks_exact(ROW)) {
+            let sum: u64 = counts.iter().sum();
+            if sum > 0 {
+                let at = self.place_of(number);
+                self.counts[at * ROW..][..ROW].iter_mut().zip(counts).for_each(|(ours, more)| *ours += more);
+                self.rows[at].sum += sum;
+                self.count += sum;
+            }
+        }
+    }
+
+    fn add_bucket(&mut self, bucket: usize, count: u64) {
+        let at = self.place_of(bucket / ROW);
+        self.counts[at * ROW + bucket % ROW] += count;
+        self.rows[at].sum += count;
         self.count += count;
     }
 
-    /// Lets `add` add to the buckets from `low` to `high`.
-    pub(crate) fn add_to_buckets(&mut self, low: usize, high: usize, add: impl FnOnce(&mut [u64])) {
-        self.cover(low, high);
-        let [from, to] = [low, high].map(|bucket| bucket - self.first);
-        add(&mut self.counts[from..=to]);
-        let rows = from / ROW..=to / ROW;
-        for (sum, row) in
-            self.rows[rows.clone()].iter_mut().zip(self.counts.chunks_exact(ROW).skip(*rows.start()))
-        {
-            *sum = row.iter().sum();
+    /// Where a row stands. It is made if there is none.
+    fn place_of(&mut self, number: usize) -> usize {
+        let at = self.rows.partition_point(|row| row.number < number);
+        if self.rows.get(at).is_none_or(|row| row.number != number) {
+            self.rows.insert(at, Row { number, sum: 0 });
+            self.counts.splice(at * ROW..at * ROW, [0; ROW]);
         }
-        self.count = self.rows.iter().sum();
+        at
     }
 
     pub(crate) fn add_sum(&mut self, sum: u64) {
@@ -297,15 +325,15 @@ impl Distribution {
 
 impl Clone for Distribution {
     fn clone(&self) -> Self {
-        Distribution { counts: self.counts.clone(), rows: self.rows.clone(), ..*self }
+        Distribution { rows: self.rows.clone(), counts: self.counts.clone(), ..*self }
     }
 
     /// Reuses the memory of `self`.
     fn clone_from(&mut self, source: &Self) {
-        let [mut counts, mut rows] = self.take_memory();
-        counts.extend_from_slice(&source.counts);
-        rows.extend_from_slice(&source.rows);
-        *self = Distribution { counts, rows, ..*source };
+        self.begin(source);
+        self.rows.extend_from_slice(&source.rows);
+        self.counts.extend_from_slice(&source.counts);
+        self.count = source.count;
     }
 }
 
@@ -338,12 +366,12 @@ struct Cursor {
 impl Cursor {
     /// Moves to the bucket of the value `rank`, counted from 1, and tells which it is. The sum of the `rows` is not
     /// less than `rank`.
-    fn seek(&mut self, rank: u64, rows: &[u64], counts: &[u64]) -> usize {
+    fn seek(&mut self, rank: u64, rows: &[Row], counts: &[u64]) -> usize {
         if rank <= self.before {
             *self = Cursor::default();
         }
-        while self.before_row + rows[self.row] < rank {
-            self.before_row += rows[self.row];
+        while self.before_row + rows[self.row].sum < rank {
+            self.before_row += rows[self.row].sum;
             self.row += 1;
             (self.at, self.before) = (self.row * ROW, self.before_row);
         }

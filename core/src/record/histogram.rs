@@ -18,7 +18,9 @@
 //! All that is rare is found by tests that have to be made anyway. No buckets yet, or a value beyond the range: the
 //! bucket is not there. The end of a lap: the sum of the bucket and one is no 32-bit number.
 
-use super::{buckets::Scale, metric::Precision};
+use std::ops::Range;
+
+use super::{buckets::Scale, distribution::ROW, metric::Precision};
 use crate::sync::{
     atomic::{
         AtomicU32, AtomicU64,
@@ -135,6 +137,12 @@ impl Cell {
     /// All buckets.
     pub(crate) fn buckets(&self) -> &[AtomicU32] {
         &self.buckets
+    }
+
+    /// The buckets of these rows; the last row of all may be short.
+    pub(crate) fn rows(&self, numbers: Range<usize>) -> &[AtomicU32] {
+        let end = (numbers.end * ROW).min(self.buckets.len());
+        &self.buckets[numbers.start * ROW..end]
     }
 
     /// A cell as it is after a great many records: for tests of what happens when it wraps.

@@ -12,7 +12,7 @@
 //! the base and remembered, and costs nothing from then on; when it moves again, what is remembered is subtracted. A
 //! finished one is added to the base and forgotten.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{
     distribution::Distribution,
@@ -34,6 +34,8 @@ pub(crate) struct Sampler {
     /// What finished shards added to each counter.
     retired: Vec<u64>,
     totals: Vec<Total>,
+    /// Where each total is added up.
+    scratch: Vec<u64>,
     /// Every snapshot handed out; one that nobody holds any more is refilled.
     pool: Vec<Arc<Snapshot>>,
 }
@@ -84,7 +86,7 @@ impl Sampler {
     /// Adds up what all shards counted, and writes down what is true now. The caller fills in the time and the names.
     pub(crate) fn sample(&mut self, gauges: usize, describe: impl FnOnce(&mut Snapshot)) -> Arc<Snapshot> {
         let place = self.free_place();
-        let Sampler { readers, retired, totals, pool } = self;
+        let Sampler { readers, retired, totals, scratch, pool } = self;
         let blank = Arc::get_mut(&mut pool[place]).expect("nobody else holds a free snapshot");
         blank.gauges.clear();
         blank.gauges.resize(gauges, f64::NAN);
@@ -94,15 +96,19 @@ impl Sampler {
             reader.add_counters(&mut blank.counters);
             reader.add_gauges(&mut blank.gauges);
         }
-        totals.iter_mut().for_each(Total::refresh);
+        totals.iter_mut().for_each(|total| total.refresh(scratch));
         show(totals, &mut blank.histograms);
         describe(blank);
         Arc::clone(&pool[place])
     }
 
+    /// Where a snapshot is that nobody holds. One is enough: another, which a slow reader has held, would keep states from
+    /// being written to again.
     fn free_place(&mut self) -> usize {
-        let free = self.pool.iter_mut().position(|snapshot| Arc::get_mut(snapshot).is_some());
-        free.unwrap_or_else(|| {
+        let is_free = |snapshot: &mut Arc<Snapshot>| Arc::get_mut(snapshot).is_some();
+        let mut has_free = false;
+        self.pool.retain_mut(|snapshot| !is_free(snapshot) || !mem::replace(&mut has_free, true));
+        self.pool.iter_mut().position(is_free).unwrap_or_else(|| {
             self.pool.push(Arc::default());
             self.pool.len() - 1
         })
@@ -171,4 +177,20 @@ impl Reader {
 
 fn take<T, const N: usize>(mailbox: &Mailbox<T, N>, pages: &mut Vec<(usize, Arc<Page<T, N>>)>) {
     pages.append(&mut mailbox.lock());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_snapshots_that_nobody_holds_one_is_kept() {
+        let mut sampler = Sampler::default();
+        let held: Vec<_> = (0..4).map(|_| sampler.sample(0, |_| ())).collect();
+        assert_eq!(sampler.pool.len(), 4);
+        drop(held);
+        let first = Arc::as_ptr(&sampler.sample(0, |_| ()));
+        assert_eq!(sampler.pool.len(), 1);
+        assert_eq!(Arc::as_ptr(&sampler.sample(0, |_| ())), first);
+    }
 }

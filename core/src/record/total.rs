@@ -1,8 +1,13 @@
 //! One histogram, added up over all shards and all time; how, is said in `sampler`.
 
-use std::{mem, ops::RangeInclusive, sync::Arc};
+use std::{mem, ops::Range, sync::Arc};
 
-use super::{distribution::Distribution, histogram::Cell, metric::Precision, shard::Room};
+use super::{
+    distribution::{Distribution, ROW},
+    histogram::Cell,
+    metric::Precision,
+    shard::Room,
+};
 use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A histogram's total, and what it is made of.
@@ -39,8 +44,9 @@ impl Total {
         self.parts.push(Part::new(shard, cell));
     }
 
-    /// Looks at every part, and adds them up if one has moved.
-    pub(crate) fn refresh(&mut self) {
+    /// Looks at every part, and adds them up if one has moved: in `scratch`, which all totals share, because what is
+    /// written to again and again should be near.
+    pub(crate) fn refresh(&mut self, scratch: &mut Vec<u64>) {
         let mut has_moved = mem::take(&mut self.is_stale);
         for part in &mut self.parts {
             has_moved |= part.look(&mut self.base);
@@ -49,7 +55,7 @@ impl Total {
             for part in self.parts.iter_mut().filter(|part| part.stand == Stand::Still) {
                 part.settle(&mut self.base);
             }
-            self.add_up();
+            self.add_up(scratch);
         }
     }
 
@@ -68,32 +74,42 @@ impl Total {
             let is_over = part.is_of(shard);
             if is_over {
                 *is_stale |= part.look(base);
-                let (low, high) = part.range.clone().into_inner();
                 if part.stand != Stand::Settled {
-                    base.add_to_buckets(low, high, |counts| part.add_to(counts));
+                    let mut counts = vec![0; part.rows.len() * ROW];
+                    part.add_to(&mut counts);
+                    base.add_rows(part.rows.start, &counts);
                 }
             }
             !is_over
         });
     }
 
-    fn add_up(&mut self) {
+    fn add_up(&mut self, scratch: &mut Vec<u64>) {
         let Total { current, base, parts, shown, .. } = self;
         let moving = || parts.iter().filter(|part| part.stand == Stand::Moving);
-        let low = moving().map(|part| *part.range.start()).min();
-        let high = moving().map(|part| *part.range.end()).max();
-        let next = free(shown);
-        let sum = Arc::get_mut(next).expect("nobody shows a free state");
-        sum.clone_from(base);
-        if let (Some(low), Some(high)) = (low, high) {
-            sum.add_to_buckets(low, high, |counts| {
-                let fresh = moving().filter(|part| part.settled.is_empty());
-                add_fresh(counts, fresh.map(|part| &part.cell.buckets()[low..=high]));
-                let others = moving().filter(|part| !part.settled.is_empty());
-                others.for_each(|part| part.add_to(&mut counts[part.range.start() - low..]));
-            });
+        let moved = moving().map(|part| part.rows.clone()).reduce(cover).unwrap_or(0..0);
+        let span = base.span().map_or_else(|| moved.clone(), |span| cover(span, moved.clone()));
+        scratch.clear();
+        scratch.resize(span.len() * ROW, 0);
+        base.add_to(scratch, span.start);
+        let fresh = moving().filter(|part| part.settled.is_empty());
+        let fresh = fresh.map(|part| part.cell.rows(moved.clone()));
+        add_fresh(&mut scratch[moved.start.saturating_sub(span.start) * ROW..], fresh);
+        for part in moving().filter(|part| !part.settled.is_empty()) {
+            part.add_to(&mut scratch[(part.rows.start - span.start) * ROW..]);
         }
+        let next = free(shown);
+        Arc::get_mut(next).expect("nobody shows a free state").refill(base, span.start, scratch);
         mem::swap(next, current);
+    }
+}
+
+/// The numbers of both, and of what lies between them; nothing adds nothing.
+fn cover(a: Range<usize>, b: Range<usize>) -> Range<usize> {
+    match (a.is_empty(), b.is_empty()) {
+        (true, _) => b,
+        (_, true) => a,
+        _ => a.start.min(b.start)..a.end.max(b.end),
     }
 }
 
@@ -133,8 +149,8 @@ struct Part {
     /// At the last look.
     count: u64,
     sum: u64,
-    /// The buckets from its smallest to its largest value, at the last look.
-    range: RangeInclusive<usize>,
+    /// The rows from its smallest to its largest value, at the last look.
+    rows: Range<usize>,
     stand: Stand,
     /// What of each bucket the base has; empty as long as that is nothing.
     settled: Box<[u32]>,
@@ -157,7 +173,7 @@ impl Part {
             cell: Arc::clone(cell),
             count: 0,
             sum: 0,
-            range: 0..=0,
+            rows: 0..0,
             stand: Stand::Settled,
             settled: Box::default(),
             shard: Arc::clone(shard),
@@ -178,7 +194,7 @@ impl Part {
             base.add_sum(sum.wrapping_sub(mem::replace(&mut self.sum, sum)));
             let (min, max) = self.cell.extremes();
             base.stretch(min, max);
-            self.range = self.cell.bucket_of(min)..=self.cell.bucket_of(max);
+            self.rows = self.cell.bucket_of(min) / ROW..self.cell.bucket_of(max) / ROW + 1;
             self.stand = Stand::Moving;
         } else if self.stand == Stand::Moving {
             self.stand = Stand::Still;
@@ -186,11 +202,11 @@ impl Part {
         has_moved
     }
 
-    /// Adds what the base has not to `counts`, the first of which is that of the first bucket in the range.
+    /// Adds what the base has not to `counts`, which begin with the first of its rows.
     fn add_to(&self, counts: &mut [u64]) {
-        let buckets = counts.iter_mut().zip(self.buckets());
-        match self.settled.get(self.range.clone()) {
-            None => buckets.for_each(|(count, now)| *count += u64::from(now.load(Relaxed))),
+        let buckets = counts.iter_mut().zip(self.cell.rows(self.rows.clone()));
+        match self.settled.get(self.rows.start * ROW..) {
+            None | Some([]) => buckets.for_each(|(count, now)| *count += u64::from(now.load(Relaxed))),
             Some(settled) => buckets.zip(settled).for_each(|((count, now), then)| {
                 *count += u64::from(now.load(Relaxed).wrapping_sub(*then));
             }),
@@ -202,21 +218,17 @@ impl Part {
         if self.settled.is_empty() {
             self.settled = vec![0; self.cell.buckets().len()].into();
         }
-        let (low, high) = self.range.clone().into_inner();
-        let Part { cell, settled, .. } = self;
-        base.add_to_buckets(low, high, |counts| {
-            for ((count, now), then) in
-                counts.iter_mut().zip(&cell.buckets()[low..=high]).zip(&mut settled[low..=high])
-            {
+        let Part { cell, settled, rows, .. } = self;
+        let settled = settled[rows.start * ROW..].chunks_mut(ROW);
+        for ((number, row), settled) in rows.clone().zip(cell.rows(rows.clone()).chunks(ROW)).zip(settled) {
+            let mut counts = [0; ROW];
+            for ((count, now), then) in counts.iter_mut().zip(row).zip(settled) {
                 let now = now.load(Relaxed);
-                *count += u64::from(now.wrapping_sub(mem::replace(then, now)));
+                *count = u64::from(now.wrapping_sub(mem::replace(then, now)));
             }
-        });
+            base.add_rows(number, &counts);
+        }
         self.stand = Stand::Settled;
-    }
-
-    fn buckets(&self) -> &[AtomicU32] {
-        &self.cell.buckets()[self.range.clone()]
     }
 }
 
@@ -236,7 +248,7 @@ mod tests {
         total.admit(&Arc::default(), &idle);
         let mut tick = |values: &[(&Cell, u64)]| {
             assert!(values.iter().all(|(cell, value)| cell.record(*value)));
-            total.refresh();
+            total.refresh(&mut Vec::new());
             (count(&total), total.parts[1].stand)
         };
         assert_eq!(tick(&[(&busy, 1), (&idle, 500)]), ((2, 501), Stand::Moving));
@@ -258,8 +270,8 @@ mod tests {
         assert!(cell.record(7));
         total.retire(&shard);
         assert!(total.parts.is_empty());
-        total.refresh();
-        total.refresh();
+        total.refresh(&mut Vec::new());
+        total.refresh(&mut Vec::new());
         assert_eq!(count(&total), (1, 7));
     }
 }

@@ -6,7 +6,7 @@
 //! histogram stands still is seen from its address alone: the sampler writes to no distribution that somebody holds, and
 //! this list holds what it has shown.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{
     point::{Frame, Number, Point, Temporality, Value},
@@ -28,6 +28,7 @@ pub(crate) struct Everything {
     turn: Turn,
     /// The values of histograms that are not shown at present, for those that will be.
     spare: Vec<Value>,
+    nothing: Arc<Distribution>,
     scratch: Distribution,
 }
 
@@ -168,7 +169,13 @@ impl Everything {
             let before = before.get(at);
             let moved = !before.is_some_and(|before| Arc::ptr_eq(before, total));
             if !moved && !self.turn.is_of(shown.point) {
-                shown.hide(points, &mut self.spare);
+                if let Some(mut value) = shown.hide(points) {
+                    // The sampler is to write to it again.
+                    if let Value::Recorded(recorded) = &mut value {
+                        recorded.run = Arc::clone(&self.nothing);
+                    }
+                    self.spare.push(value);
+                }
                 continue;
             }
             let has_window = moved && (is_delta || shape.shows_window());
@@ -190,7 +197,7 @@ impl Everything {
                     let recorded = fill_recorded(value, &metric.unit, fill_window);
                     match run {
                         Some(_) => recorded.run = Arc::clone(total),
-                        None if recorded.run.count() > 0 => recorded.run = Arc::default(),
+                        None if recorded.run.count() > 0 => recorded.run = Arc::clone(&self.nothing),
                         None => {}
                     }
                 }
@@ -229,11 +236,9 @@ impl Shown {
 
 impl ShownHistogram {
     #[inline]
-    fn hide(&mut self, points: &mut [Point], spare: &mut Vec<Value>) {
-        if !self.is_hidden {
-            self.is_hidden = true;
-            spare.push(std::mem::replace(&mut points[self.point as usize].value, Value::Absent));
-        }
+    fn hide(&mut self, points: &mut [Point]) -> Option<Value> {
+        (!mem::replace(&mut self.is_hidden, true))
+            .then(|| mem::replace(&mut points[self.point as usize].value, Value::Absent))
     }
 }
 

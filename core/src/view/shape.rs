@@ -86,14 +86,14 @@ pub(super) fn counts_into(distribution: &Distribution, decimals: u8, bounds: &[f
     let divisor = 10f64.powi(decimals.into());
     let is_above = |bucket, bound: &f64| middle(power, bucket) / divisor > *bound;
     let mut at = 0;
-    for (sum, first, last) in distribution.rows().filter(|(sum, ..)| *sum > 0) {
+    for (sum, first, row) in distribution.rows() {
         at += bounds[at..].iter().take_while(|bound| is_above(first, bound)).count();
         // Most rows lie between two bounds.
-        if bounds.get(at).is_none_or(|bound| !is_above(last, bound)) {
+        if bounds.get(at).is_none_or(|bound| !is_above(first + row.len() - 1, bound)) {
             counts[at] += sum;
             continue;
         }
-        for (bucket, count) in (first..).zip(distribution.row(first)).filter(|(_, count)| **count > 0) {
+        for (bucket, count) in (first..).zip(row).filter(|(_, count)| **count > 0) {
             at += bounds[at..].iter().take_while(|bound| is_above(bucket, bound)).count();
             counts[at] += count;
         }
