@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     histogram::Cell,
+    metric::Precision,
     page::{Mailbox, Pages},
     registry::Registry,
     sample::{Ring, Sample},
@@ -49,6 +50,8 @@ pub struct Shard {
     /// By the number of the histogram; closed where there is none yet.
     cells: Vec<Arc<Cell>>,
     closed: Arc<Cell>,
+    /// Cells to be, made many at a time: so they lie side by side, in few pages, and not each before buckets of its own.
+    blanks: Vec<Arc<Cell>>,
     room: Arc<Room>,
     samples: Option<Arc<Ring>>,
     registry: Registry,
@@ -56,6 +59,9 @@ pub struct Shard {
 
 /// Counters or gauges in a page: 1 KiB.
 pub(crate) const NUMBERS: usize = 128;
+
+/// How many cells are made at a time, at most.
+const BLANKS: usize = 32;
 
 /// What a shard and the sampler share.
 #[derive(Debug, Default)]
@@ -72,7 +78,7 @@ impl Shard {
     pub(crate) fn new(registry: Registry, room: Arc<Room>, samples: Option<Arc<Ring>>) -> Self {
         let (counters, gauges) = (Pages::new(), Pages::new());
         let (cells, closed) = (Vec::new(), Arc::new(Cell::closed()));
-        Shard { counters, gauges, cells, closed, room, samples, registry }
+        Shard { counters, gauges, cells, closed, blanks: Vec::new(), room, samples, registry }
     }
 
     /// Adds `n` to a counter.
@@ -125,11 +131,22 @@ impl Shard {
         if histogram.0 >= self.cells.len() {
             self.cells.resize_with(histogram.0 + 1, || Arc::clone(&self.closed));
         }
-        let cell = &mut self.cells[histogram.0];
-        if !cell.is_open() {
-            *cell = Arc::new(Cell::new(precision));
-            self.room.cells.lock().push((histogram.0, Arc::clone(cell)));
+        if !self.cells[histogram.0].is_open() {
+            let cell = self.make(precision);
+            self.cells[histogram.0] = Arc::clone(&cell);
+            self.room.cells.lock().push((histogram.0, cell));
         }
+    }
+
+    /// A new cell, out of one of the blanks. There are as many of them at a time as there are cells, up to [`BLANKS`].
+    fn make(&mut self, precision: Precision) -> Arc<Cell> {
+        if self.blanks.is_empty() {
+            let many = self.cells.len().clamp(1, BLANKS);
+            self.blanks.extend((0..many).map(|_| Arc::new(Cell::closed())));
+        }
+        let mut blank = self.blanks.pop().expect("some were made");
+        *Arc::get_mut(&mut blank).expect("nobody else has a blank") = Cell::new(precision);
+        blank
     }
 
     /// The registry that this shard counts for.
