@@ -88,7 +88,7 @@ impl Total {
         let Total { current, base, parts, shown, .. } = self;
         let moving = || parts.iter().filter(|part| part.stand == Stand::Moving);
         let moved = moving().map(|part| part.rows.clone()).reduce(cover).unwrap_or(0..0);
-        let span = base.span().map_or_else(|| moved.clone(), |span| cover(span, moved.clone()));
+        let span = cover(base.span(), moved.clone());
         scratch.clear();
         scratch.resize(span.len() * ROW, 0);
         base.add_to(scratch, span.start);
