@@ -12,6 +12,7 @@ mod encode;
 mod exporters;
 mod failure;
 mod format;
+mod interrupt;
 mod judge;
 mod live;
 mod report;

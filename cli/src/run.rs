@@ -6,10 +6,6 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -18,16 +14,13 @@ use barewire_runner::{
     Behaviour, Bottleneck, Lifecycle, LifecycleMeter, Origin, Plan, Run, RunError, Sampling, SystemUsage,
     Target, Workload,
 };
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
 
 use crate::{
     args::RunArgs,
     bounded, console,
     exporters::{Exporters, Page},
     failure::Failure,
+    interrupt::Interrupt,
     judge::Judge,
     live::Live,
     report::Outcome,
@@ -43,6 +36,8 @@ const FINAL_FLUSH: Duration = Duration::from_secs(5);
 const MAX_SPEC_BYTES: u64 = 16 << 20;
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let interrupt = Interrupt::listen()?;
+    let starting = interrupt.leave_at_once(|| {});
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let registry = Registry::new("barewire");
@@ -50,13 +45,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let origin = Origin::new(run_id.as_str(), workload.name());
     let Exporters { list, pages, stdout, samples, .. } = Exporters::open(args, &workload, &origin)?;
     args.results.as_deref().map_or(Ok(()), claim)?;
-    let interrupt = Interrupt::listen()?;
     // What has shards of its own comes before the load, whose sampling would give them room for samples.
     let usage = SystemUsage::new(&registry);
     let judge = Judge::new(&registry, workload.thresholds());
     let meter = LifecycleMeter::new(&registry);
     let sampling = sampling(args.sample_rate, args.trace_sample, samples)?;
     let mut load = Run::start_with(&workload, &registry, sampling)?;
+    drop(starting);
 
     let console = Console { quiet: args.quiet, stdout: !stdout };
     console.print(&announcement(&workload, &pages));
@@ -242,25 +237,6 @@ impl Console {
             Console { stdout: true, .. } => console::print(text),
             Console { stdout: false, .. } => console::eprint(text),
         }
-    }
-}
-
-/// Whether the user asked for the end. The second time, the process ends at once.
-pub(crate) struct Interrupt(Arc<AtomicBool>);
-
-impl Interrupt {
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))
-                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
-                .map_err(|error| Failure::Defect(format!("signals cannot be handled: {error}")))?;
-        }
-        Ok(Interrupt(asked))
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

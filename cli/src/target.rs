@@ -4,7 +4,7 @@ use std::{fs::File, path::Path, thread, time::Duration};
 
 use barewire_runner::{Behaviour, Delay, Target};
 
-use crate::{args::TargetArgs, console, failure::Failure, run::Interrupt};
+use crate::{args::TargetArgs, console, failure::Failure, interrupt::Interrupt};
 
 pub(crate) fn run(args: &TargetArgs) -> Result<(), Failure> {
     if !(0.0..=100.0).contains(&args.errors) {

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use barewire::{Event, LaneReport, Registry, Reporting};
 use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, Threshold, Verdict};
 
-use crate::{judge::Judge, live::Live, run::Interrupt};
+use crate::{interrupt::Interrupt, judge::Judge, live::Live};
 
 /// How often the end of the run is looked for, and a last scrape after it.
 pub(crate) const GLANCE: Duration = Duration::from_millis(20);

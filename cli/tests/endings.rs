@@ -30,7 +30,7 @@ fn midst(run: &Child, file: &str) {
 fn an_interrupted_run_ends_in_order() {
     let target = Target::start(&["--delay", "1ms"]);
     let url = target.url();
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let before = target.requests();
         let run = barewire(
             ["run", &url, "-c", "8", "-d", "60s", "--otlp", "file:o.jsonl", "--profile", "tigrister"]
