@@ -1,7 +1,7 @@
 //! Everything there is to say at the end of a run.
 
 use barewire::LaneReport;
-use barewire_runner::{Bottleneck, Figures, Status, Threshold, Totals, Verdict, Workload};
+use barewire_runner::{Bottleneck, Failure as Class, Figures, Status, Threshold, Totals, Verdict, Workload};
 
 use crate::format;
 
@@ -28,8 +28,23 @@ impl Outcome<'_> {
         self.totals.bottleneck(self.workload.threads())
     }
 
+    /// Requests that this machine could not make, and the remedy.
+    fn local_text(&self) -> Option<String> {
+        let count = self.totals.reasons.blame_this_machine()?;
+        let remedies = self.totals.reasons.of(Class::Local).filter_map(|(reason, _)| reason.remedy());
+        let mut remedies: Vec<&str> = remedies.collect();
+        remedies.dedup();
+        Some(format!(
+            "this machine is the bottleneck, not the target: {count} requests could not be made; {}",
+            remedies.join("; ")
+        ))
+    }
+
     /// What kept the run from its rate, for people.
     pub(crate) fn bottleneck_text(&self) -> Option<String> {
+        if let Some(text) = self.local_text() {
+            return Some(text);
+        }
         let (behind, total) =
             (self.totals.behind, self.totals.elapsed.as_secs_f64() * threads(self.workload));
         let percent = 100.0 * behind.as_secs_f64() / total;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use barewire::{Distribution, LaneReport};
-use barewire_runner::{Bottleneck, Figures};
+use barewire_runner::{Bottleneck, Failure, Figures, Reason};
 use serde::Serialize;
 
 use crate::report::Outcome;
@@ -35,6 +35,8 @@ pub(crate) struct Results<'a> {
     iterations: Iterations,
     steps: Vec<Step<'a>>,
     errors_by_class: &'a BTreeMap<String, u64>,
+    /// The first reasons of each class.
+    error_reasons: Vec<ErrorReason>,
     thresholds: Vec<ThresholdResult>,
     exporters: Vec<Exporter<'a>>,
 }
@@ -66,6 +68,13 @@ struct Step<'a> {
     bytes_in: u64,
     latency_ms: Latency,
     errors_by_class: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorReason {
+    class: &'static str,
+    reason: String,
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,6 +130,7 @@ impl<'a> Results<'a> {
             },
             steps: figures.steps.iter().map(|(name, figures)| Step::of(name, figures)).collect(),
             errors_by_class: &figures.errors_by_class,
+            error_reasons: totals.reasons.list().into_iter().map(ErrorReason::of).collect(),
             thresholds: outcome
                 .verdicts
                 .iter()
@@ -147,6 +157,12 @@ impl Latency {
             p999: quantile(0.999),
             max: took.max().map(ms),
         }
+    }
+}
+
+impl ErrorReason {
+    fn of((class, reason, count): (Failure, Reason, u64)) -> Self {
+        ErrorReason { class: class.name(), reason: reason.to_string(), count }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a run came to, as text.
 
 use barewire::{Distribution, LaneReport};
-use barewire_runner::{Figures, Workload};
+use barewire_runner::{Failure, Figures, Reasons, Workload};
 
 use crate::{format, report::Outcome};
 
@@ -65,9 +65,7 @@ fn push_counts(out: &mut String, outcome: &Outcome<'_>) {
             format::bytes(figures.bytes_out),
         ),
     );
-    for (class, count) in &figures.errors_by_class {
-        push(out, &format!("  {count} failed: {class}"));
-    }
+    push_failures(out, figures, &totals.reasons);
     let lost = totals.dropped + totals.unfinished;
     if workload.is_open() || lost > 0 {
         push(
@@ -77,6 +75,17 @@ fn push_counts(out: &mut String, outcome: &Outcome<'_>) {
                 totals.scheduled, totals.completed, totals.dropped, totals.unfinished
             ),
         );
+    }
+}
+
+/// The failures by class, each with its first reasons.
+fn push_failures(out: &mut String, figures: &Figures, reasons: &Reasons) {
+    for (class, count) in &figures.errors_by_class {
+        let known = Failure::ALL.into_iter().find(|known| known.name() == class);
+        let told = known.into_iter().flat_map(|class| reasons.of(class));
+        let told: Vec<String> = told.map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let told = if told.is_empty() { String::new() } else { format!("; {}", told.join(", ")) };
+        push(out, &format!("  {count} failed: {class}{told}"));
     }
 }
 

@@ -216,6 +216,7 @@ impl Row {
         let unforeseen = told.classes.keys().find(|class| !self.classes.contains(&class.as_str()));
         assert_eq!(unforeseen, None, "foreseen were {:?}: {about}", self.classes);
         assert_eq!(told.classes.values().sum::<u64>(), told.errors, "{about}");
+        assert_eq!(told.reasons, told.classes, "every failure has a reason: {about}");
         let may_be_well = self.classes.first().is_none_or(|class| *class == MAYBE);
         assert!(told.errors > 0 || may_be_well, "no failure: {about}");
         assert!(told.requests > 0, "{about}");
@@ -249,6 +250,8 @@ struct Told {
     requests: u64,
     errors: u64,
     classes: BTreeMap<String, u64>,
+    /// The counts of the reasons, by class.
+    reasons: BTreeMap<String, u64>,
     scheduled: u64,
     completed: u64,
     dropped: u64,
@@ -261,6 +264,15 @@ struct Told {
     timed: u64,
     /// A lower bound of what they took, in seconds.
     shortest: f64,
+}
+
+fn reasons(results: &Value) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for reason in results["error_reasons"].as_array().expect("reasons") {
+        let class = reason["class"].as_str().expect("a class").to_owned();
+        *counts.entry(class).or_default() += reason["count"].as_u64().expect("a count");
+    }
+    counts
 }
 
 /// Where the lowest bucket of an exponential histogram begins.
@@ -287,6 +299,7 @@ impl Told {
             requests: count("/requests"),
             errors: count("/errors"),
             classes: serde_json::from_value(ended.results["errors_by_class"].clone()).expect("classes"),
+            reasons: reasons(&ended.results),
             scheduled: count("/iterations/scheduled"),
             completed: count("/iterations/completed"),
             dropped: count("/iterations/dropped"),

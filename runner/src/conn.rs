@@ -20,6 +20,7 @@ use mio::{Interest, Registry, Token, net::TcpStream};
 use rustix::io::Errno;
 
 use crate::{
+    fault::{Fault, Reason},
     outcome::Failure,
     plan::WorkStep,
     socket,
@@ -204,17 +205,17 @@ impl Conn {
     /// thing to read: the end, which is not told again.
     ///
     /// `known` is the head that came last in answer to the same step.
-    pub(crate) fn receive(&mut self, buffer: &mut [u8], known: &mut KnownHead) -> Result<Received, Failure> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], known: &mut KnownHead) -> Result<Received, Fault> {
         for _ in 0..READS_AT_ONCE {
-            let Some(stream) = &self.stream else { return Err(Failure::Reset) };
+            let Some(stream) = &self.stream else { return Err(self.cut_off()) };
             match socket::read(stream, buffer) {
                 Ok(0) => {
-                    self.decoder.finish().map_err(|_| Failure::Reset)?;
+                    self.decoder.finish().map_err(|_| self.cut_off())?;
                     return Ok(Received::Whole(self.end()));
                 }
                 Ok(len) => {
                     self.bytes_in += len as u64;
-                    if self.decode(&buffer[..len], known).map_err(|_| Failure::Protocol)? {
+                    if self.decode(&buffer[..len], known).map_err(broken)? {
                         // The end of a kept connection would not be told again.
                         self.response.keep_alive &= !self.is_ending;
                         return Ok(Received::Whole(self.response));
@@ -225,10 +226,26 @@ impl Conn {
                 }
                 Err(Errno::AGAIN) => return Ok(Received::Part),
                 Err(Errno::INTR) => {}
-                Err(_) => return Err(Failure::Reset),
+                Err(error) => return Err(Fault::of_socket(error, Failure::Reset)),
             }
         }
         Ok(Received::More)
+    }
+
+    /// An end of the connection before that of the response.
+    fn cut_off(&self) -> Fault {
+        let is_begun = self.bytes_in > 0;
+        let reason = if is_begun { Reason::Http(HttpError::Truncated) } else { Reason::Closed };
+        Fault::new(Failure::Reset, reason)
+    }
+
+    /// The time-out of the exchange at hand.
+    pub(crate) fn timed_out(&self) -> Fault {
+        if self.state == State::Connecting {
+            return Fault::new(Failure::Connect, Reason::NoConnection);
+        }
+        let is_begun = self.bytes_in > 0;
+        Fault::new(Failure::Timeout, if is_begun { Reason::PartOfResponse } else { Reason::NoResponse })
     }
 
     /// Closes the socket if it cannot carry another exchange after this one of `step`.
@@ -295,6 +312,10 @@ impl Conn {
         self.response.keep_alive = false;
         self.response
     }
+}
+
+fn broken(error: HttpError) -> Fault {
+    Fault::new(Failure::Protocol, Reason::Http(error))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod clock;
 mod conn;
 mod deadline;
 mod ending;
+mod fault;
 mod figures;
 mod lag;
 mod lifecycle;
@@ -48,6 +49,7 @@ mod target;
 mod trace;
 mod worker;
 
+pub use fault::{Reason, Reasons};
 pub use figures::Figures;
 pub use lag::Bottleneck;
 pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};

@@ -21,17 +21,20 @@ pub enum Failure {
     Status,
     /// Another expectation of the response was not met.
     Check,
+    /// This machine had no local port, descriptor or memory left for the request: no fault of the target.
+    Local,
 }
 
 impl Failure {
     /// All classes, in their order.
-    pub const ALL: [Failure; 6] = [
+    pub const ALL: [Failure; 7] = [
         Failure::Connect,
         Failure::Timeout,
         Failure::Reset,
         Failure::Protocol,
         Failure::Status,
         Failure::Check,
+        Failure::Local,
     ];
 
     /// The value of the label.
@@ -43,6 +46,7 @@ impl Failure {
             Failure::Protocol => "protocol",
             Failure::Status => "status",
             Failure::Check => "check",
+            Failure::Local => "local",
         }
     }
 }

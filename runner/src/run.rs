@@ -17,7 +17,8 @@ use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
-    clock::now_ns, lag::Bottleneck, meter::resting, plan::Workload, sampling::Sampling, worker::Worker,
+    clock::now_ns, fault::Reasons, lag::Bottleneck, meter::resting, plan::Workload, sampling::Sampling,
+    worker::Worker,
 };
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
@@ -53,7 +54,7 @@ pub struct Run {
 }
 
 /// What became of the iterations: `completed + dropped + unfinished == scheduled`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Arrivals that were due before the end; of a closed load, iterations that were begun.
     pub scheduled: u64,
@@ -73,6 +74,8 @@ pub struct Totals {
     pub waited: Duration,
     /// From the beginning of the load to the last outcome.
     pub elapsed: Duration,
+    /// The first reasons of the failures of each class, with counts.
+    pub reasons: Reasons,
 }
 
 impl Run {
@@ -177,12 +180,15 @@ impl Drop for Run {
 
 impl Totals {
     /// What kept an open load of so many threads from its rate, if it was behind for a good part of its time.
+    ///
+    /// Where most failures are a want of this machine, the target is not to blame.
     pub fn bottleneck(&self, threads: usize) -> Option<Bottleneck> {
-        Bottleneck::of(
+        let held_up = Bottleneck::of(
             self.behind,
             self.waited,
             self.elapsed.saturating_mul(u32::try_from(threads).unwrap_or(u32::MAX)),
-        )
+        );
+        if self.reasons.blame_this_machine().is_some() { Some(Bottleneck::Generator) } else { held_up }
     }
 
     fn add(&mut self, other: &Totals) {
@@ -195,6 +201,7 @@ impl Totals {
         self.behind += other.behind;
         self.waited += other.waited;
         self.elapsed = self.elapsed.max(other.elapsed);
+        self.reasons.merge(&other.reasons);
     }
 }
 
@@ -320,7 +327,10 @@ fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
+    use crate::{Failure, fault::Fault};
 
     #[test]
     fn errors_name_what_is_wrong_and_what_to_do() {
@@ -360,6 +370,19 @@ mod tests {
         ] {
             assert_eq!(check_ports(connections, range).is_ok(), enough, "{connections} of {range:?}");
         }
+    }
+
+    #[test]
+    fn a_target_is_not_to_blame_for_what_this_machine_lacks() {
+        let behind = Duration::from_secs(5);
+        let mut totals = Totals { behind, waited: behind, elapsed: 2 * behind, ..Totals::default() };
+        assert_eq!(totals.bottleneck(1), Some(Bottleneck::Target));
+        let mut fail = |error| totals.reasons.count(Fault::of_socket(error, Failure::Connect));
+        fail(Errno::CONNREFUSED);
+        fail(Errno::ADDRNOTAVAIL);
+        assert_eq!(totals.bottleneck(1), Some(Bottleneck::Generator));
+        totals.reasons.count(Fault::of_status(500));
+        assert_eq!(totals.bottleneck(1), Some(Bottleneck::Target));
     }
 
     #[test]

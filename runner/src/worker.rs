@@ -34,6 +34,7 @@ use crate::{
     conn::{Conn, Received, Response, State},
     deadline::Deadlines,
     ending::Ending,
+    fault::Fault,
     lag::Lag,
     meter::{Exchange, Meters},
     outcome::{Failure, Outcome},
@@ -274,8 +275,8 @@ impl Worker {
         (conn.sent_ns, conn.state) = (now, State::Connecting);
         conn.reset(false);
         self.timeouts.set(at, now.saturating_add(self.workload.timeout_ns));
-        if conn.connect(self.addr, self.poll.registry(), Token(at)).is_err() {
-            self.fail(at, Failure::Connect);
+        if let Err(error) = conn.connect(self.addr, self.poll.registry(), Token(at)) {
+            self.fail(at, Fault::of_io(&error, Failure::Connect));
         }
     }
 
@@ -299,7 +300,7 @@ impl Worker {
         match conn.send(&self.workload.steps[conn.step]) {
             Ok(true) => conn.state = State::Receiving,
             Ok(false) => {}
-            Err(_) => self.fail(at, Failure::Reset),
+            Err(error) => self.fail(at, Fault::of_io(&error, Failure::Reset)),
         }
     }
 
@@ -310,7 +311,7 @@ impl Worker {
             State::Connecting => match conn.is_connected() {
                 Ok(true) => self.connected(at),
                 Ok(false) => {}
-                Err(_) => self.fail(at, Failure::Connect),
+                Err(error) => self.fail(at, Fault::of_io(&error, Failure::Connect)),
             },
             State::Sending | State::Receiving => {
                 if has_news(event) {
@@ -346,7 +347,7 @@ impl Worker {
                 }
             }
             Ok(Received::Whole(response)) => self.answered(at, response),
-            Err(failure) => self.fail(at, failure),
+            Err(fault) => self.fail(at, fault),
         }
     }
 
@@ -369,18 +370,22 @@ impl Worker {
         conn.settle(step);
         conn.breaks = 0;
         let outcome = Outcome::answered(response.status, step.expects(response.status));
+        if outcome.failure.is_some() {
+            self.totals.reasons.count(Fault::of_status(response.status));
+        }
         self.conclude(at, outcome, response.body_bytes);
     }
 
     /// Ends the request at hand without a response, and with it the connection.
-    fn fail(&mut self, at: usize, failure: Failure) {
+    fn fail(&mut self, at: usize, fault: Fault) {
         let conn = &mut self.conns[at];
         conn.close();
         // One that timed out has had its pause.
-        if failure != Failure::Timeout {
+        if fault.failure != Failure::Timeout {
             conn.breaks = conn.breaks.saturating_add(1);
         }
-        self.conclude(at, Outcome::failed(failure), 0);
+        self.totals.reasons.count(fault);
+        self.conclude(at, Outcome::failed(fault.failure), 0);
     }
 
     /// Counts the request at hand and goes on.
@@ -428,8 +433,7 @@ impl Worker {
 
     fn expire(&mut self, now: u64) {
         while let Some((at, _)) = self.timeouts.pop_due(now) {
-            let is_connecting = self.conns[at].state == State::Connecting;
-            self.fail(at, if is_connecting { Failure::Connect } else { Failure::Timeout });
+            self.fail(at, self.conns[at].timed_out());
         }
         while let Some((at, due)) = self.pauses.pop_due(now) {
             self.resume(at, due, now);

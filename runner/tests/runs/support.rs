@@ -14,7 +14,8 @@ use barewire_runner::{Behaviour, Figures, Plan, Run, Target, Totals};
 pub(crate) fn run(plan: &Plan) -> (Totals, Figures) {
     let registry = Registry::new("test");
     let totals = Run::start(&plan.check().unwrap(), &registry).unwrap().join().unwrap();
-    (totals, Figures::of(&registry.snapshot(), totals.elapsed))
+    let figures = Figures::of(&registry.snapshot(), totals.elapsed);
+    (totals, figures)
 }
 
 /// A plan of one GET, by one user on one thread, so many times.
