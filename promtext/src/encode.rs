@@ -65,7 +65,8 @@ pub struct Encoded {
 ///
 /// An exponential histogram becomes a classic one with a bucket, exact at that instant, for each bucket that is
 /// not empty. (Values below zero that lie on a bound are counted above it: there, the two kinds of buckets are
-/// closed at different ends.) Of two labels whose names become the same, the first is shown.
+/// closed at different ends.) Labels of one series whose names become the same are one label, whose value is theirs
+/// with `;` between, in the order of the keys that they had.
 ///
 /// OpenMetrics forbids the sum and the count of a histogram whose bounds or sum are negative, or whose sum is not
 /// a number: its buckets are shown without them.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use barewire::{
-    Metric,
+    Label, Metric,
     view::{Number, Temporality, Value},
     wire::text::push_escaped,
 };
@@ -274,16 +274,29 @@ fn push_name(out: &mut Vec<u8>, name: &str, bare: bool) {
 
 /// Names and values as they are shown, in the order of the metric; a name stands once.
 fn labels_of(metric: &Metric, kind: Kind, escaping: Escaping) -> Vec<(String, Vec<u8>)> {
-    let mut labels: Vec<(String, Vec<u8>)> = Vec::with_capacity(metric.labels.len());
+    let mut labels: Vec<(String, Vec<&Label>)> = Vec::with_capacity(metric.labels.len());
     for label in &metric.labels {
         let name = name::label(&label.key, kind == Kind::Histogram, escaping);
-        if labels.iter().all(|(known, _)| *known != name) {
-            let mut value = Vec::new();
-            push_escaped(&mut value, &label.value.to_text(), escape);
-            labels.push((name, value));
+        match labels.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, same)) => same.push(label),
+            None => labels.push((name, vec![label])),
         }
     }
-    labels
+    labels.into_iter().map(|(name, same)| (name, joined(same))).collect()
+}
+
+/// The values of labels whose names became one, in the order of their keys and with `;` between: the rule of the
+/// OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility".
+fn joined(mut same: Vec<&Label>) -> Vec<u8> {
+    same.sort_by(|one, other| one.key.cmp(&other.key));
+    let mut value = Vec::new();
+    for (at, label) in same.into_iter().enumerate() {
+        if at > 0 {
+            value.push(b';');
+        }
+        push_escaped(&mut value, &label.value.to_text(), escape);
+    }
+    value
 }
 
 fn escape(byte: u8) -> Option<&'static [u8]> {

@@ -191,14 +191,24 @@ impl Page {
         self.families.iter().map(per_family).sum::<usize>() as u64
     }
 
-    /// No label is made of another's text.
+    /// No label is made of another's text, but where several of one point are joined.
     fn assert_labels_of(&self, points: &[Point]) {
-        let known: BTreeSet<_> =
-            points.iter().flat_map(|p| &p.metric.labels).map(|label| label.value.to_text()).collect();
+        let known: BTreeSet<_> = points.iter().flat_map(|point| values_of(&point.metric)).collect();
         for (name, value) in self.families.iter().flat_map(|f| &f.samples).flat_map(|sample| &sample.labels) {
             assert!(name == "le" || known.contains(value.as_str()), "{name}={value:?}");
         }
     }
+}
+
+/// Every value that a label of it may have: those of any of its labels, in the order of their keys.
+fn values_of(metric: &Metric) -> Vec<String> {
+    let mut labels: Vec<_> = metric.labels.iter().collect();
+    labels.sort_by(|one, other| one.key.cmp(&other.key));
+    let of_subset = |subset: u32| {
+        let chosen = (0..).zip(&labels).filter(|(at, _)| subset >> at & 1 == 1);
+        chosen.map(|(_, label)| label.value.to_text()).collect::<Vec<_>>().join(";")
+    };
+    (1..1 << labels.len()).map(of_subset).collect()
 }
 
 impl Family {

@@ -171,53 +171,6 @@ fn a_family_named_like_a_sample_of_another_is_left_out() {
 }
 
 #[test]
-fn a_series_that_is_there_already_is_left_out() {
-    let labelled = |labels: &[(&str, &str)], value| {
-        let metric = labels.iter().fold(Metric::new("m"), |metric, (key, text)| metric.label(*key, *text));
-        point(metric, Value::Gauge(Number::Int(value)))
-    };
-    let (page, encoded) = fresh(
-        Format::Text004,
-        vec![
-            labelled(&[("a", "1"), ("b", "2")], 1),
-            labelled(&[("b", "2"), ("a", "1")], 2),
-            labelled(&[("a", "1"), ("b", "2"), ("c", "")], 3),
-            labelled(&[("a", "1")], 4),
-        ],
-    );
-    assert_eq!(page, "# TYPE m gauge\nm{a=\"1\",b=\"2\"} 1\nm{a=\"1\"} 4\n");
-    assert_eq!(encoded, Encoded { points: 2, left_out: 2 });
-}
-
-#[test]
-fn series_are_told_apart_where_name_and_label_meet() {
-    let one = point(Metric::new("m").label("ab", "x"), Value::Gauge(Number::Int(1)));
-    let other = point(Metric::new("ma").label("b", "x"), Value::Gauge(Number::Int(2)));
-    let expected = "# TYPE m gauge\nm{ab=\"x\"} 1\n# TYPE ma gauge\nma{b=\"x\"} 2\n";
-    assert_page(Format::Text004, vec![one, other], expected);
-}
-
-#[test]
-fn of_labels_that_become_the_same_the_first_is_shown() {
-    let metric = Metric::new("m").label("a.b", "first").label("a/b", "second").label("a:b", "third");
-    let expected = "# TYPE m gauge\nm{a_b=\"first\"} 1\n";
-    assert_page(Format::Text004, vec![point(metric, Value::Gauge(Number::Int(1)))], expected);
-}
-
-#[test]
-fn a_histogram_keeps_a_label_le_of_its_own() {
-    let metric = Metric::new("h").label("le", "x");
-    let expected = r#"# TYPE h histogram
-h_bucket{exported_le="x",le="1e+06"} 1
-h_bucket{exported_le="x",le="+Inf"} 1
-h_sum{exported_le="x"} 4
-h_count{exported_le="x"} 1
-"#;
-    let value = explicit(&[1e6], &[1, 0], Number::Int(4));
-    assert_page(Format::Text004, vec![point(metric, value)], expected);
-}
-
-#[test]
 fn a_malformed_histogram_is_left_out() {
     for (bounds, counts) in [
         (&[1.0, 2.0][..], &[1, 2][..]),
