@@ -25,7 +25,7 @@ const MAX_INPUT_BYTES: u64 = 64 << 20;
 /// Print the exact bytes for points given as JSON
 ///
 /// The bytes are those that an exporter would send, and nothing is added to them. Points that the format cannot carry
-/// are left out; standard error says how many.
+/// are left out; standard error says how many, and which tags of InfluxDB got another key.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct EncodeArgs {
@@ -105,10 +105,11 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<(), Failure> {
     })?;
     let document = input::parse(&json).map_err(refused)?;
     let mut out = Vec::new();
-    let left_out = args.format.push(&document, &args.manner, &mut out).map_err(Failure::Usage)?;
+    let printed = args.format.push(&document, &args.manner, &mut out).map_err(Failure::Usage)?;
     write(&out).map_err(|error| Failure::Defect(format!("standard output: cannot be written ({error})")))?;
-    if left_out > 0 {
-        console::eprint(&format!("{}\n", args.format.lament(left_out)));
+    printed.warnings.iter().for_each(|warning| console::eprint(&format!("{warning}\n")));
+    if printed.left_out > 0 {
+        console::eprint(&format!("{}\n", args.format.lament(printed.left_out)));
     }
     Ok(())
 }

@@ -20,22 +20,29 @@
 //! [recorded](barewire::view::Shape::Recorded), `min`, `max`, `mean` and the percentiles `p50` to `p999` are those of
 //! the window, and with `run_` before them those since the start. What there is not, such as the median of a window
 //! without requests, is not written.
+//!
+//! A server tells series apart by what is written. Of two that become one, because a label has no value or a character has
+//! no form, the second is left out, as their points would overwrite each other.
 
 mod histogram;
 mod plain;
+mod row;
 mod series;
-
-use std::{collections::HashMap, sync::Arc};
+mod template;
 
 use barewire::{
-    Label, Metric,
-    view::{Frame, Number, Point, Temporality, Value},
-    wire::{datagram::Datagrams, runs::Runs},
+    Label,
+    view::{Frame, Point, Temporality, Value},
+    wire::datagram::Datagrams,
 };
 
-use crate::line::{push_time, shown_measurement};
+use crate::{
+    fields::{Measurements, Renamed},
+    line::push_time,
+};
 use plain::Ends;
-use series::Series;
+pub use row::Row;
+use template::{Claims, Template};
 
 /// Turns frames into lines.
 ///
@@ -60,7 +67,9 @@ pub struct Encoder {
     resource_tags: bool,
     /// By the position of the frame.
     templates: Vec<Template>,
-    types: Types,
+    claims: Claims,
+    measurements: Measurements,
+    renamed: Renamed,
     /// The end of each line of a frame.
     time: Vec<u8>,
     counts: Vec<u64>,
@@ -72,8 +81,8 @@ pub struct Encoded {
     /// Lines that were appended: one a point.
     pub points: u64,
     /// Points that line protocol cannot carry: a number that is not finite, a fraction where the field holds integers,
-    /// a histogram whose bounds do not increase or do not fit its counts, a measurement without a name; and lines that
-    /// are too long for a datagram.
+    /// a histogram whose bounds do not increase or do not fit its counts, a measurement without a name or with more bytes of
+    /// tags than a server takes, a series that is written like an earlier one; and lines that are too long for a datagram.
     pub left_out: u64,
 }
 
@@ -112,9 +121,33 @@ impl Encoder {
         self.write(frames, out)
     }
 
+    /// What is not sent as it was given, each told once: tags that got another key, as a field has theirs.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use barewire::{Metric, view::{Frame, Number, Point, Value}};
+    /// use barewire_influx::Encoder;
+    ///
+    /// let metric = Arc::new(Metric::new("hits").label("value", "low"));
+    /// let points = vec![Point { metric, value: Value::Counter(Number::Int(7)) }];
+    /// let (mut encoder, mut out) = (Encoder::new(), Vec::new());
+    /// encoder.push([&Frame { time_unix_ns: 1, points, ..Frame::default() }], &mut out);
+    /// assert_eq!(out, b"hits,value_tag=low value=7i 1\n");
+    /// assert_eq!(encoder.warnings(), ["the tag 'value' is sent as 'value_tag', because a field is called 'value'"]);
+    /// ```
+    pub fn warnings(&self) -> &[String] {
+        self.renamed.told()
+    }
+
     /// The tags of every line.
     pub(crate) fn tags(&self) -> &[Label] {
         &self.tags
+    }
+
+    /// What lines that are written elsewhere have to agree on with those of the encoder.
+    pub(crate) fn shared(&mut self) -> Shared<'_> {
+        Shared { tags: &self.tags, measurements: &mut self.measurements, renamed: &mut self.renamed }
     }
 
     pub(crate) fn write<'a>(
@@ -133,20 +166,21 @@ impl Encoder {
     }
 
     fn write_frame(&mut self, position: usize, frame: &Frame, out: &mut impl Lines, encoded: &mut Encoded) {
-        let Encoder { tags, resource_tags, templates, types, time, counts } = self;
+        let Encoder { tags, resource_tags, templates, claims, measurements, renamed, time, counts } = self;
         let resource = if *resource_tags { &*frame.resource } else { &[] };
         let template = &mut templates[position];
-        template.follow(frame, *resource_tags, |metric, text| Series::new(metric, tags, resource, text));
+        let mut beside = Beside { claims: claims.of(position), measurements, renamed, tags, resource };
+        template.follow(frame, *resource_tags, &mut beside);
         time.clear();
         push_time(time, frame.time_unix_ns);
         let ends = Ends::new(time);
         let mut scene = Scene { temporality: frame.temporality, time, counts };
-        let Template { text, series, .. } = template;
+        let (text, series) = template.parts();
         for (series, Point { metric, value }) in series.iter_mut().zip(&frame.points) {
             let is_written = match value {
                 Value::Absent => continue,
                 Value::Gauge(number) | Value::Counter(number) => {
-                    let kind = series.decide_number(|| types.of(metric, *number));
+                    let kind = series.decide_number(metric, *number, beside.measurements);
                     plain::push(out, text, series.head(), kind, number, &ends)
                 }
                 histogram => {
@@ -180,36 +214,20 @@ impl Lines for Datagrams {
     }
 }
 
-/// The series of one frame, by the index of the point.
-#[derive(Debug, Default)]
-struct Template {
-    /// Of the resource that is in the heads, if it is.
-    resource: Arc<[Label]>,
-    /// By which series are known again.
-    metrics: Vec<Arc<Metric>>,
-    series: Vec<Series>,
-    /// The heads of all series, one after another.
-    text: Runs,
+/// What all lines of an exporter have to agree on.
+pub(crate) struct Shared<'a> {
+    pub(crate) tags: &'a [Label],
+    pub(crate) measurements: &'a mut Measurements,
+    pub(crate) renamed: &'a mut Renamed,
 }
 
-impl Template {
-    /// Renders what the frame has that was not seen before.
-    fn follow(&mut self, frame: &Frame, with_resource: bool, render: impl Fn(&Metric, &mut Runs) -> Series) {
-        let points = &frame.points;
-        let is_known = self.metrics.len() <= points.len()
-            && self.metrics.iter().zip(points).all(|(metric, point)| Arc::ptr_eq(metric, &point.metric))
-            && (!with_resource || Arc::ptr_eq(&self.resource, &frame.resource));
-        if !is_known {
-            self.metrics.clear();
-            self.series.clear();
-            self.text.clear();
-            self.resource = Arc::clone(&frame.resource);
-        }
-        for Point { metric, .. } in &points[self.metrics.len()..] {
-            self.metrics.push(Arc::clone(metric));
-            self.series.push(render(metric, &mut self.text));
-        }
-    }
+/// What a series is rendered by, beside what it is called.
+struct Beside<'a> {
+    claims: template::Claimant<'a>,
+    measurements: &'a mut Measurements,
+    renamed: &'a mut Renamed,
+    tags: &'a [Label],
+    resource: &'a [Label],
 }
 
 /// What the lines of a frame have in common.
@@ -218,30 +236,4 @@ struct Scene<'a> {
     time: &'a [u8],
     /// Refilled by each histogram.
     counts: &'a mut Vec<u64>,
-}
-
-/// The type of the field `value`, by what the measurement is called in the end. A server keeps the first one that it is
-/// sent, of all series of a measurement, and refuses another.
-#[derive(Debug, Default)]
-struct Types(HashMap<String, Type>);
-
-/// The types of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Int,
-    Float,
-}
-
-impl Types {
-    fn of(&mut self, metric: &Metric, number: Number) -> Type {
-        let measurement = shown_measurement(&metric.name);
-        if let Some(known) = self.0.get(&*measurement) {
-            return *known;
-        }
-        // A time is a fraction sooner or later.
-        let is_int = matches!(number, Number::Int(_)) && metric.unit.decimals() == 0;
-        let new = if is_int { Type::Int } else { Type::Float };
-        self.0.insert(measurement.into_owned(), new);
-        new
-    }
 }

@@ -5,19 +5,47 @@ use std::borrow::Cow;
 
 use barewire::{Event, Label, Level};
 
-use crate::line::{Line, push_head, push_time};
+use crate::{
+    line::{Line, longest_key, push_head, push_time},
+    tags::Tags,
+};
+
+const FIELDS: [&str; 3] = ["title", "text", "tags"];
 
 /// Appends the line of `event`, which `tags` are added to; whether there was anything to append.
 pub fn push_event(out: &mut Vec<u8>, event: &Event, tags: &[Label]) -> bool {
     let own = [("event", Cow::Borrowed(&*event.name)), ("level", Cow::Borrowed(name_of(event.level)))];
     let more = tags.iter().map(|tag| (tag.key.as_str(), tag.value.to_text()));
+    let tags = Tags::of(own.into_iter().chain(more), |key| FIELDS.contains(&key));
     let mut head = Vec::new();
-    push_head(&mut head, "events", own.into_iter().chain(more));
+    if !push_head(&mut head, "events", &tags, longest_key(FIELDS.into_iter())) {
+        return false;
+    }
     let mut line = Line::begin(out, &head);
     line.text(b"title", &event.title);
     line.text(b"text", &event.text);
     line.text(b"tags", &words(event));
     line.end(|out| push_time(out, event.time_unix_ns))
+}
+
+/// When the last event was, and when it is said to have been: a server keeps one of a name and level for each time.
+#[derive(Debug, Default)]
+pub(crate) struct EventTimes {
+    last_unix_ns: u64,
+    told_unix_ns: u64,
+}
+
+impl EventTimes {
+    /// The event at its own time, or a nanosecond after the one before it where that was at the same time.
+    pub(crate) fn place<'e>(&mut self, event: &'e Event) -> Cow<'e, Event> {
+        let is_at_once = event.time_unix_ns == self.last_unix_ns;
+        self.last_unix_ns = event.time_unix_ns;
+        self.told_unix_ns = if is_at_once { self.told_unix_ns + 1 } else { event.time_unix_ns };
+        if !is_at_once {
+            return Cow::Borrowed(event);
+        }
+        Cow::Owned(Event { time_unix_ns: self.told_unix_ns, ..event.clone() })
+    }
 }
 
 /// The name, the level, and `key:value` of each label.
@@ -39,6 +67,13 @@ fn name_of(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_at_one_time_are_told_a_nanosecond_apart() {
+        let mut times = EventTimes::default();
+        let told = [5, 5, 5, 9, 9, 5].map(|time| times.place(&Event::new("e", time)).time_unix_ns);
+        assert_eq!(told, [5, 6, 7, 9, 10, 5]);
+    }
 
     #[test]
     fn an_event_is_an_annotation() {

@@ -19,7 +19,7 @@ use barewire::{
 
 use crate::{
     encode::{Encoded, Encoder, Lines},
-    event::push_event,
+    event::{EventTimes, push_event},
     sample::SampleEncoder,
 };
 use destination::{Destination, Version, refused};
@@ -62,6 +62,7 @@ pub struct Influx {
     /// None stands for the view of everything.
     views: Vec<View>,
     encoder: Encoder,
+    event_times: EventTimes,
     samples: SampleEncoder,
     /// Where each sample of a batch ends, in bytes.
     sample_ends: Vec<usize>,
@@ -220,12 +221,13 @@ impl Influx {
         self
     }
 
-    /// What the server said when it last took a request but not all of its lines.
+    /// What the server said when it last took a request but not all of its lines; until then, which tag got another key.
     pub fn warning(&self) -> Option<&str> {
-        match &self.way {
+        let said = match &self.way {
             Way::Http(http) => http.warning(),
             Way::Udp(_) => None,
-        }
+        };
+        said.or(self.encoder.warnings().last().map(String::as_str))
     }
 
     fn http(version: Version, url: &str) -> Result<Self, Error> {
@@ -236,6 +238,7 @@ impl Influx {
         Influx {
             views: Vec::new(),
             encoder: Encoder::new(),
+            event_times: EventTimes::default(),
             samples: SampleEncoder::default(),
             sample_ends: Vec::new(),
             delivered: None,
@@ -278,10 +281,12 @@ impl Exporter for Influx {
         Ok(Delivered { encode, ..delivered(encoded, &sent) })
     }
 
+    /// One at the time of the one before it is told a nanosecond later, as a server keeps one for each time.
     fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
         self.way.clear();
-        let tags = self.encoder.tags();
-        let is_written = self.way.push_line(|out| push_event(out, event, tags));
+        let Influx { encoder, event_times, way, .. } = self;
+        let event = event_times.place(event);
+        let is_written = way.push_line(|out| push_event(out, &event, encoder.tags()));
         let sent = self.way.send(OnStale::Retry, deadline)?;
         let points = u64::from(is_written);
         Ok(delivered(Encoded { points, left_out: 1 - points }, &sent))
@@ -296,7 +301,7 @@ impl Exporter for Influx {
         way.clear();
         ends.clear();
         let mut left_out = 0;
-        to_lines.push(samples, encoder.tags(), way, |way, is_whole| {
+        to_lines.push(samples, &mut encoder.shared(), way, |way, is_whole| {
             if is_whole { ends.push(way.len_bytes()) } else { left_out += 1 }
         });
         let encoded = Encoded { points: ends.len() as u64, left_out };

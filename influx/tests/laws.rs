@@ -75,7 +75,11 @@ proptest! {
         let mut encoder = Encoder::new();
         encode(&mut encoder, &frame);
         frame.time_unix_ns = time_unix_ns;
-        frame.points.extend(more);
+        // Of measurements of their own: a field keeps the type of the first tick.
+        frame.points.extend(more.into_iter().map(|Point { metric, value }| {
+            let name = format!("more.{}", metric.name);
+            Point { metric: Arc::new(Metric { name, ..Metric::clone(&metric) }), value }
+        }));
         prop_assert_eq!(encode(&mut encoder, &frame), encode(&mut Encoder::new(), &frame));
     }
 
@@ -195,9 +199,24 @@ mod naive {
     use super::{Field, Line, Said};
 
     pub(super) fn line(line: &Line) -> Option<Said> {
-        let mut tags = BTreeMap::new();
+        let mut given = BTreeMap::new();
         for (key, value) in line.tags.iter().filter(|(key, value)| !key.is_empty() && !value.is_empty()) {
-            tags.entry(self::key(key)).or_insert(name(value));
+            given.entry(key).or_insert(value);
+        }
+        let mut cleaned: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (key, value) in given {
+            cleaned.entry(self::key(key)).or_default().push(value);
+        }
+        let is_field = |key: &str| line.fields.iter().any(|(field, _)| self::key(field) == key);
+        let mut tags: BTreeMap<String, String> = BTreeMap::new();
+        let (renamed, kept): (Vec<_>, Vec<_>) = cleaned.iter().partition(|(key, _)| is_field(key));
+        tags.extend(kept.into_iter().map(|(key, values)| (key.clone(), name(&values.join(";")))));
+        for (key, values) in renamed {
+            let mut other = format!("{key}_tag");
+            while is_field(&other) || cleaned.contains_key(&other) || tags.contains_key(&other) {
+                other += "_tag";
+            }
+            tags.insert(other, name(&values.join(";")));
         }
         let is_written = |field: &Field| !matches!(field, Field::Float(float) if !float.is_finite());
         let fields = line.fields.iter().filter(|(key, field)| !key.is_empty() && is_written(field));

@@ -4,7 +4,7 @@ use barewire::{
     Event,
     wire::datagram::{Datagrams, UDP_LIMIT_BYTES, UNIX_LIMIT_BYTES},
 };
-use barewire_influx::{push_event as push_annotation, push_line};
+use barewire_influx::{Row as InfluxRow, push_event as push_annotation};
 use barewire_otlp_json::LogEncoder;
 use barewire_promtext::{Escaping, Format as TextFormat};
 use barewire_statsd::{Style, push_event, push_service_check, push_stream_frame};
@@ -53,25 +53,39 @@ pub(super) struct Manner {
     container: Option<String>,
 }
 
+/// What became of a document.
+#[derive(Debug)]
+pub(super) struct Printed {
+    pub(super) left_out: u64,
+    /// What is not printed as it was given.
+    pub(super) warnings: Vec<String>,
+}
+
 fn parse_tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("a tag is KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
 impl Format {
-    /// Appends the bytes, and says how much of the document is not among them.
+    /// Appends the bytes, and says what of the document is not among them, or not as it was given.
     ///
     /// # Errors
     /// A manner that the format has not.
-    pub(super) fn push(self, document: &Document, manner: &Manner, out: &mut Vec<u8>) -> Result<u64, String> {
+    pub(super) fn push(
+        self,
+        document: &Document,
+        manner: &Manner,
+        out: &mut Vec<u8>,
+    ) -> Result<Printed, String> {
         self.check(manner)?;
-        Ok(match self {
+        let left_out = match self {
             Format::OtlpJson => push_otlp(document, out),
             Format::DogStatsd => push_dogstatsd(document, manner, out),
-            Format::Influx => push_influx(document, manner, out),
+            Format::Influx => return Ok(push_influx(document, manner, out)),
             Format::Prometheus => push_text(document, TextFormat::Text004, manner, out),
             Format::OpenMetrics => push_text(document, TextFormat::OpenMetrics, manner, out),
-        })
+        };
+        Ok(Printed { left_out, warnings: Vec::new() })
     }
 
     pub(super) fn lament(self, left_out: u64) -> String {
@@ -155,27 +169,29 @@ fn style(manner: &Manner) -> Style {
     if manner.timestamps { style.timestamps() } else { style }
 }
 
-fn push_influx(document: &Document, manner: &Manner, out: &mut Vec<u8>) -> u64 {
+fn push_influx(document: &Document, manner: &Manner, out: &mut Vec<u8>) -> Printed {
     let mut encoder = barewire_influx::Encoder::new();
     for (key, value) in &manner.tag {
         encoder = encoder.tag(key.clone(), value.clone());
     }
-    let encoded = encoder.push([&document.frame], out);
-    let rows = document.rows.iter().filter(|row| !push_row(row, manner, out)).count() as u64;
+    let points = encoder.push([&document.frame], out);
+    let rows: Vec<_> = document.rows.iter().map(shown_row).collect();
+    let rows = encoder.push_rows(&rows, out);
     let tags: Vec<_> =
         manner.tag.iter().map(|(key, value)| barewire::Label::new(key.clone(), value.clone())).collect();
     let is_left_out = |event: &&Event| !push_annotation(out, event, &tags);
     let events = document.events.iter().filter(is_left_out).count() as u64;
-    encoded.left_out + rows + events + count(&document.checks)
+    let left_out = points.left_out + rows.left_out + events + count(&document.checks);
+    Printed { left_out, warnings: encoder.warnings().to_vec() }
 }
 
-fn push_row(row: &Row, manner: &Manner, out: &mut Vec<u8>) -> bool {
-    let labels: Vec<_> = row.labels.iter().map(|label| (label.key.as_str(), label.value.to_text())).collect();
-    let own = labels.iter().map(|(key, value)| (*key, value.as_ref()));
-    let tags: Vec<_> =
-        own.chain(manner.tag.iter().map(|(key, value)| (key.as_str(), value.as_str()))).collect();
-    let fields: Vec<_> = row.fields.iter().map(|(key, value)| (key.as_str(), value.shown())).collect();
-    push_line(out, &row.name, &tags, &fields, row.time_unix_ns)
+fn shown_row(row: &Row) -> InfluxRow<'_> {
+    InfluxRow {
+        measurement: &row.name,
+        tags: row.labels.iter().map(|label| (label.key.as_str(), label.value.to_text())).collect(),
+        fields: row.fields.iter().map(|(key, value)| (key.as_str(), value.shown())).collect(),
+        time_unix_ns: row.time_unix_ns,
+    }
 }
 
 fn count<T>(of: &[T]) -> u64 {

@@ -29,7 +29,7 @@ fn check(json: &[u8]) {
     for format in FORMATS {
         let Line { args } = Line::parse_from(["encode", format]);
         let mut out = Vec::new();
-        let left_out = args.format.push(&document, &args.manner, &mut out).unwrap();
+        let left_out = args.format.push(&document, &args.manner, &mut out).unwrap().left_out;
         let all =
             document.frame.points.len() + document.rows.len() + document.events.len() + document.checks.len();
         assert!(left_out <= all as u64);

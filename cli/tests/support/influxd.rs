@@ -72,11 +72,16 @@ impl Influxd {
 
     /// Writes lines as they stand.
     pub(crate) fn write(&self, lines: &str) {
+        assert_eq!(self.answer_to(lines), (204, String::new()));
+    }
+
+    /// What it says to lines as they stand.
+    pub(crate) fn answer_to(&self, lines: &str) -> (u16, String) {
         let path = format!("/write?db={}", Self::DATABASE);
         let head =
             format!("POST {path} HTTP/1.0\r\n{}Content-Length: {}\r\n\r\n", authorization(), lines.len());
         let answer = exchange(self.addr(), &[head.as_bytes(), lines.as_bytes()].concat()).expect("an answer");
-        assert_eq!(answer.status, 204, "{}", answer.text());
+        (answer.status, answer.text().to_string())
     }
 
     /// The series that a statement selects, as the HTTP API gives them: `[{"name", "tags", "columns", "values"}]`.

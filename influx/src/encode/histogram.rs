@@ -9,7 +9,7 @@ use barewire::{
 };
 
 use super::Scene;
-use crate::line::Line;
+use crate::{fields::BUCKET, line::Line};
 
 /// The percentiles that are written, and the keys of those of the frame and of those since the start.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.99, 0.999];
@@ -35,7 +35,7 @@ impl Buckets {
         }
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for &bound in &**bounds {
-            text.extend_from_slice(b"le_");
+            text.extend_from_slice(BUCKET.as_bytes());
             push_f64(&mut text, bound);
             ends.push(text.len());
         }

@@ -8,11 +8,12 @@ use barewire::{
     },
 };
 
-use super::{Lines, Type};
-use crate::line::Line;
+use super::Lines;
+use crate::{
+    fields::{Type, VALUE, whole},
+    line::Line,
+};
 
-/// The field of a number.
-const FIELD: &[u8] = b"value";
 /// What stands between the tags and the number.
 pub(super) const KEY: &[u8] = b" value=";
 
@@ -81,24 +82,15 @@ fn push_odd(out: &mut impl Lines, text: &Runs, head: Run, kind: Type, number: Nu
     out.push_line(|out| {
         let mut line = Line::begin(out, text.get(head).strip_suffix(KEY).unwrap_or_default());
         match kind {
-            Type::Float => line.float(FIELD, number),
+            Type::Float => line.float(VALUE.as_bytes(), number),
             Type::Int => {
                 if let Some(int) = whole(number) {
-                    line.int(FIELD, int);
+                    line.int(VALUE.as_bytes(), int);
                 }
             }
+            // Of a row: no number has a place among them.
+            Type::Bool | Type::Text => {}
         }
         line.end(|out| out.extend_from_slice(time))
     })
-}
-
-/// The integer that a number is, if it is one.
-fn whole(number: Number) -> Option<i64> {
-    match number {
-        Number::Int(int) => Some(int),
-        #[allow(clippy::cast_possible_truncation, reason = "without a fraction and within 2^63")]
-        Number::Float(float) if float.fract() == 0.0 && float.abs() < i64::MAX as f64 => Some(float as i64),
-        Number::Decimal { digits, decimals: 0 } => Some(i64::try_from(digits).unwrap_or(i64::MAX)),
-        _ => None,
-    }
 }

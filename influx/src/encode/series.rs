@@ -4,26 +4,34 @@ use std::borrow::Cow;
 
 use barewire::{
     Label, Metric,
-    view::{Shape, Value},
+    view::{Number, Shape, Value},
     wire::runs::{Run, Runs},
 };
 
-use super::{Scene, Type, histogram, plain::KEY};
-use crate::line::{Line, push_head};
+use super::{Beside, Scene, histogram, plain::KEY};
+use crate::{
+    fields::{Measurements, Type, VALUE, first_type},
+    line::{Line, push_head},
+    tags::Tags,
+};
 use histogram::Buckets;
 
+/// The longest key of a histogram's field: a bucket such as `le_-2.2250738585072014e-308`.
+const LONGEST_FIELD: usize = 32;
+
 /// The rendered parts of one point.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Series {
-    /// Measurement, tags and the key of a number, among the text of all series; empty without a name.
+    /// Measurement, tags and the key of a number, among the text of all series; empty if there can be no line.
     head: Run,
     fields: Fields,
 }
 
 /// What the fields of a point are, as far as it is known before the value is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Fields {
     /// Until the point has its first value.
+    #[default]
     Undecided,
     Number(Type),
     Explicit(Option<Box<Buckets>>),
@@ -32,24 +40,55 @@ enum Fields {
 }
 
 impl Series {
-    /// Labels go before `tags`, and those before `resource`, where the key is the same. Appends the head to `text`.
-    pub(super) fn new(metric: &Metric, tags: &[Label], resource: &[Label], text: &mut Runs) -> Self {
+    /// Labels go before the tags of the encoder, and those before the resource, where the key is the same. Appends the head
+    /// to `text`; there is none without a name, nor for a series that another one is written like.
+    pub(super) fn new(metric: &Metric, value: &Value, beside: &mut Beside<'_>, text: &mut Runs) -> Self {
+        let Beside { claims, measurements, renamed, tags, resource } = beside;
+        let fields = measurements.of(&metric.name);
         let tags = texts(&metric.labels).chain(texts(tags)).chain(texts(resource));
+        let tags = Tags::of(tags, |key| fields.have(key));
+        let is_number = matches!(value, Value::Gauge(_) | Value::Counter(_));
+        let mut head = Vec::new();
+        let longest_field = if is_number { VALUE.len() } else { LONGEST_FIELD };
+        if !push_head(&mut head, &metric.name, &tags, longest_field) {
+            return Series::default();
+        }
+        // A number and a histogram of one name are fields of one point.
+        if is_number {
+            head.extend_from_slice(KEY);
+        }
+        if !claims.claim(&head) {
+            return Series::default();
+        }
+        renamed.add(tags.renamed());
+        let head = head.strip_suffix(KEY).unwrap_or(&head);
         let head = text.add(|text| {
-            if push_head(text, &metric.name, tags) {
-                text.extend_from_slice(KEY);
-            }
+            text.extend_from_slice(head);
+            text.extend_from_slice(KEY);
         });
-        Series { head, fields: Fields::Undecided }
+        let mut series = Series { head, fields: Fields::Undecided };
+        match value {
+            Value::Absent => {}
+            Value::Gauge(number) | Value::Counter(number) => {
+                series.decide_number(metric, *number, measurements);
+            }
+            histogram => series.decide_histogram(metric, histogram),
+        }
+        series
     }
 
-    /// The type of the number, which `first` says when it was none before.
+    /// The type of the number, which the first one of the measurement has fixed.
     #[inline]
-    pub(super) fn decide_number(&mut self, first: impl FnOnce() -> Type) -> Type {
+    pub(super) fn decide_number(
+        &mut self,
+        metric: &Metric,
+        number: Number,
+        measurements: &mut Measurements,
+    ) -> Type {
         if let Fields::Number(kind) = self.fields {
             return kind;
         }
-        let kind = first();
+        let kind = measurements.of(&metric.name).number(first_type(metric, number));
         self.fields = Fields::Number(kind);
         kind
     }
