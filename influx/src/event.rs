@@ -28,6 +28,51 @@ pub fn push_event(out: &mut Vec<u8>, event: &Event, tags: &[Label]) -> bool {
     line.end(|out| push_time(out, event.time_unix_ns))
 }
 
+/// The same in at most `limit_bytes`: of an event that is longer the text is cut, and if that is not enough the title, behind a
+/// whole character and with `…` in the place of the rest. Nothing is appended where tags leave no room for that.
+pub(crate) fn push_event_within(
+    out: &mut Vec<u8>,
+    event: &Event,
+    tags: &[Label],
+    limit_bytes: usize,
+) -> bool {
+    let (start, mut event) = (out.len(), Cow::Borrowed(event));
+    let parts: [fn(&mut Event) -> &mut String; 2] = [|event| &mut event.text, |event| &mut event.title];
+    for part in parts {
+        if !push_event(out, &event, tags) {
+            return false;
+        }
+        let excess = (out.len() - start).saturating_sub(limit_bytes);
+        if excess == 0 {
+            return true;
+        }
+        out.truncate(start);
+        cut(part(event.to_mut()), excess);
+    }
+    let is_written = push_event(out, &event, tags) && out.len() - start <= limit_bytes;
+    if !is_written {
+        out.truncate(start);
+    }
+    is_written
+}
+
+/// What stands in the place of the rest of a text.
+const REST: &str = "…";
+
+/// Takes at least `excess` bytes, as they are written, from the end of a text, as far as it has them, and says so.
+fn cut(text: &mut String, excess: usize) {
+    if text.is_empty() {
+        return;
+    }
+    let mut taken = 0;
+    while taken < excess + REST.len()
+        && let Some(last) = text.pop()
+    {
+        taken += if matches!(last, '"' | '\\') { 2 } else { last.len_utf8() };
+    }
+    text.push_str(REST);
+}
+
 /// When the last event was, and when it is said to have been: a server keeps one of a name and level for each time.
 #[derive(Debug, Default)]
 pub(crate) struct EventTimes {
@@ -73,6 +118,28 @@ mod tests {
         let mut times = EventTimes::default();
         let told = [5, 5, 5, 9, 9, 5].map(|time| times.place(&Event::new("e", time)).time_unix_ns);
         assert_eq!(told, [5, 6, 7, 9, 10, 5]);
+    }
+
+    #[test]
+    fn an_event_is_cut_at_a_character_to_what_there_is_room_for() {
+        let event = Event::new("e", 1).title("\"Title\"").text("é\"".repeat(40));
+        let mut whole = Vec::new();
+        assert!(push_event(&mut whole, &event, &[]));
+        let mut shortest = usize::MAX;
+        for limit in 0..whole.len() {
+            let mut out = b"before\n".to_vec();
+            let is_written = push_event_within(&mut out, &event, &[], limit);
+            let line = std::str::from_utf8(&out).unwrap().strip_prefix("before\n").unwrap();
+            assert!(line.len() <= limit && line.is_empty() != is_written);
+            if is_written {
+                shortest = shortest.min(limit);
+                assert!(line.contains("…\",tags=\"e,info\" 1\n"), "{line}");
+            }
+            assert!(is_written || limit < shortest, "a longer one was left out");
+        }
+        assert_eq!(shortest, "events,event=e,level=info title=\"…\",text=\"…\",tags=\"e,info\" 1\n".len());
+        let mut out = Vec::new();
+        assert!(push_event_within(&mut out, &event, &[], whole.len()) && out == whole);
     }
 
     #[test]

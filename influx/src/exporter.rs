@@ -19,7 +19,7 @@ use barewire::{
 
 use crate::{
     encode::{Encoded, Encoder, Lines},
-    event::{EventTimes, push_event},
+    event::{EventTimes, push_event_within},
     sample::SampleEncoder,
 };
 use destination::{Destination, Version, refused};
@@ -71,7 +71,7 @@ pub struct Influx {
 }
 
 enum Way {
-    Udp(Udp),
+    Udp(Box<Udp>),
     Http(Box<Http>),
 }
 
@@ -82,7 +82,7 @@ impl Influx {
     /// # Errors
     /// What is given is no host and port.
     pub fn udp(address: &str) -> Result<Self, Error> {
-        Ok(Self::new(Way::Udp(Udp::new(address)?)))
+        Ok(Self::new(Way::Udp(Box::new(Udp::new(address)?))))
     }
 
     /// Posts to the write API of InfluxDB 1, at whatever path: `http://HOST:PORT/write?db=DATABASE`, and `&rp=POLICY`
@@ -281,12 +281,14 @@ impl Exporter for Influx {
         Ok(Delivered { encode, ..delivered(encoded, &sent) })
     }
 
-    /// One at the time of the one before it is told a nanosecond later, as a server keeps one for each time.
+    /// One at the time of the one before it is told a nanosecond later, as a server keeps one for each time; one that is longer
+    /// than a datagram is cut.
     fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
         self.way.clear();
         let Influx { encoder, event_times, way, .. } = self;
         let event = event_times.place(event);
-        let is_written = way.push_line(|out| push_event(out, &event, encoder.tags()));
+        let limit_bytes = way.limit_bytes();
+        let is_written = way.push_line(|out| push_event_within(out, &event, encoder.tags(), limit_bytes));
         let sent = self.way.send(OnStale::Retry, deadline)?;
         let points = u64::from(is_written);
         Ok(delivered(Encoded { points, left_out: 1 - points }, &sent))
@@ -338,6 +340,14 @@ impl Way {
         match self {
             Way::Udp(udp) => udp.lines.clear(),
             Way::Http(http) => http.lines.clear(),
+        }
+    }
+
+    /// What a line may have.
+    fn limit_bytes(&self) -> usize {
+        match self {
+            Way::Udp(udp) => udp.lines.limit_bytes(),
+            Way::Http(_) => usize::MAX,
         }
     }
 

@@ -27,7 +27,7 @@ impl<'a> Tags<'a> {
     ) -> Self {
         let is_tag = |(key, value): &(&str, Cow<'_, str>)| !key.is_empty() && !value.is_empty();
         let mut given: Vec<_> = tags.into_iter().filter(is_tag).collect();
-        given.sort_by(|(one, _), (other, _)| one.cmp(other));
+        given.sort_by_key(|(key, _)| *key);
         given.dedup_by(|(later, _), (first, _)| later == first);
         let mut pairs: Vec<_> = given.into_iter().map(|(key, value)| (clean_key(key), value)).collect();
         pairs.sort_by(|(one, _), (other, _)| one.cmp(other));

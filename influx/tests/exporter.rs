@@ -205,6 +205,7 @@ fn a_destination_that_cannot_be_is_refused_and_its_secrets_are_not_repeated() {
         ("http://h/write?db=a b&p=hunter2", "percent-encode it"),
         ("http:///write?db=a&p=hunter2", ""),
         ("udp://h", "has no port"),
+        ("udp://h:8089/load", "has a path, and udp knows none"),
         ("udp://:hunter2@h", "has no port"),
         ("udp://", ""),
     ] {
@@ -212,6 +213,7 @@ fn a_destination_that_cannot_be_is_refused_and_its_secrets_are_not_repeated() {
         assert!(error.contains(expected), "{destination}: {error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+    assert_eq!(format!("{:?}", Influx::open("udp://h:8089/").unwrap()), "Influx(udp://h:8089)");
     let error = Influx::udp("h:1").unwrap().token("hunter2").unwrap_err().to_string();
     assert_eq!(error, "influx destination: a token has no meaning for udp: leave it out, or send to a url");
     assert!(Influx::udp("h:1").unwrap().header("a", "b").is_err());
@@ -341,21 +343,26 @@ fn a_snapshot_that_nobody_listens_for_is_not_delivered_and_the_next_one_has_it_a
 }
 
 #[test]
-fn an_event_is_a_datagram_unless_it_is_too_long_for_one() {
+fn an_event_is_a_datagram_and_one_that_is_too_long_is_cut() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut influx = Influx::udp(&server.local_addr().unwrap().to_string()).unwrap().tag("host", "a");
     let event = |text: &str| Event::new("test.start", 7).text(text);
-    let delivered = influx.event(&event(&"x".repeat(2000)), soon()).unwrap();
-    assert_eq!((delivered.points, delivered.left_out), (0, 1));
-    let delivered = influx.event(&event("begins"), soon()).unwrap();
-    assert_eq!((delivered.points, delivered.left_out), (1, 0));
     let mut datagram = [0; 2000];
+    let delivered = influx.event(&event(&"x".repeat(2000)), soon()).unwrap();
+    assert_eq!((delivered.points, delivered.left_out), (1, 0));
+    let length = server.recv(&mut datagram).unwrap();
+    let cut = std::str::from_utf8(&datagram[..length]).unwrap();
+    assert!(length == 1432 && cut.ends_with("xxx…\",tags=\"test.start,info\" 7\n"), "{cut}");
+    let tags = influx.event(&event("").label("k", "x".repeat(2000)), soon()).unwrap();
+    assert_eq!((tags.points, tags.left_out), (0, 1));
+    let delivered = influx.event(&Event { time_unix_ns: 8, ..event("begins") }, soon()).unwrap();
+    assert_eq!((delivered.points, delivered.left_out), (1, 0));
     let length = server.recv(&mut datagram).unwrap();
     assert_eq!(
         std::str::from_utf8(&datagram[..length]).unwrap(),
         "events,event=test.start,host=a,level=info \
-         title=\"test.start\",text=\"begins\",tags=\"test.start,info\" 7\n"
+         title=\"test.start\",text=\"begins\",tags=\"test.start,info\" 8\n"
     );
 }
 

@@ -20,7 +20,8 @@
 //! of every counter and every bucket, what was delivered and what is kept add up to what was counted, always.
 //!
 //! DogStatsD has no escapes: what has a meaning in a line becomes `_` in names, keys and values. A name that is empty or
-//! a number that is not finite is left out, and counted; so is a line that is longer than a datagram.
+//! a number that is not finite is left out, and counted; so is a line that is longer than a datagram, and the second of two
+//! series that become one so.
 
 pub(crate) mod event;
 mod plain;
@@ -28,14 +29,14 @@ mod rest;
 mod sample;
 mod style;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use barewire::{
     Metric,
     view::{Frame, Number, Point, Recorded, Value},
     wire::{
         datagram::Datagrams,
-        runs::Runs,
+        runs::{Run, Runs},
         text::{MAX_DECIMAL_LEN, push_decimal, push_f64, push_i64, push_u64},
     },
 };
@@ -53,7 +54,7 @@ const QUANTILES: ([&[u8]; 4], [f64; 4]) = ([b".p50", b".p90", b".p95", b".p99"],
 /// ([`Temporality::Delta`](barewire::view::Temporality::Delta)).
 ///
 /// ```
-/// use std::sync::Arc;
+/// use std::{collections::HashSet, sync::Arc};
 ///
 /// use barewire::{Metric, view::{Frame, Number, Point, Value}, wire::datagram::{Datagrams, UDP_LIMIT_BYTES}};
 /// use barewire_statsd::{Encoded, Encoder, Style};
@@ -80,6 +81,8 @@ pub struct Encoder {
     plains: Vec<Plain>,
     /// Apart, as a gauge does without.
     rests: Vec<Rest>,
+    /// Every series that has lines, as the Agent tells them apart.
+    claims: HashSet<Vec<u8>>,
     /// How much of the last frame was delivered, once that is known.
     delivered: Option<usize>,
     rare: Rare,
@@ -103,7 +106,8 @@ pub struct Encoded {
     /// Points whose lines were appended, all of them.
     pub points: u64,
     /// Points that DogStatsD cannot carry: a number that is not finite, a counter that is negative, a histogram that
-    /// contradicts itself, a name or a label key that is empty, a line longer than a datagram.
+    /// contradicts itself, a name or a label key that is empty, a series that is written like an earlier one, a line longer than a
+    /// datagram.
     pub left_out: u64,
 }
 
@@ -129,7 +133,8 @@ impl Encoder {
     /// An encoder that knows no series yet.
     pub fn new(style: Style) -> Self {
         let (metrics, plains, rests) = (Vec::new(), Vec::new(), Vec::new());
-        Encoder { style, metrics, plains, rests, delivered: None, rare: Rare::default() }
+        let claims = HashSet::new();
+        Encoder { style, metrics, plains, rests, claims, delivered: None, rare: Rare::default() }
     }
 
     /// Appends the lines of a frame, with what was not delivered before.
@@ -140,9 +145,11 @@ impl Encoder {
         self.follow(&frame.points);
         let Encoder { style, plains, rests, delivered, rare, .. } = self;
         rare.stamp.clear();
-        if style.timestamps {
+        let seconds = frame.time_unix_ns / 1_000_000_000;
+        // The Agent refuses a metric of the time 0.
+        if style.timestamps && seconds > 0 {
             rare.stamp.extend_from_slice(b"|T");
-            push_u64(&mut rare.stamp, frame.time_unix_ns / 1_000_000_000);
+            push_u64(&mut rare.stamp, seconds);
         }
         rare.marks.clear();
         let delivered = delivered.take().unwrap_or(0);
@@ -184,6 +191,7 @@ impl Encoder {
             self.metrics.clear();
             self.plains.clear();
             self.rests.clear();
+            self.claims.clear();
             self.rare.text.clear();
         }
         for Point { metric, .. } in &points[self.metrics.len()..] {
@@ -193,11 +201,23 @@ impl Encoder {
             });
             let tail = self.rare.text.add(|text| self.style.push_tail(text, &metric.labels));
             let is_named = !metric.name.is_empty() && metric.labels.iter().all(|label| !label.key.is_empty());
+            let is_named = is_named && self.claims.insert(identity(&self.rare.text, head, tail));
             self.metrics.push(Arc::clone(metric));
             self.plains.push(Plain::new(head, tail, is_named));
             self.rests.push(Rest::None);
         }
     }
+}
+
+/// The same for series that are the same to the Agent, which looks at the order of tags no more than at what stood in the place
+/// of a `_`: it would add their counters up, and show of their gauges the last.
+fn identity(text: &Runs, head: Run, tail: Run) -> Vec<u8> {
+    let mut tags: Vec<_> = text.get(tail).split(|byte| *byte == b',').collect();
+    if let Some(first) = tags.first_mut() {
+        *first = first.strip_prefix(b"|#").unwrap_or(first);
+    }
+    tags.sort_unstable();
+    [text.get(head), &tags.join(&b',')].concat()
 }
 
 impl Rare {

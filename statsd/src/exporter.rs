@@ -15,7 +15,7 @@ use barewire::{
     wire::{datagram::Datagrams, net::DatagramSocket},
 };
 
-use crate::encode::{Encoded, Encoder, SampleEncoder, Style, event::push_event};
+use crate::encode::{Encoded, Encoder, SampleEncoder, Style, event::push_event_within};
 #[cfg(unix)]
 use stream::Stream;
 use telemetry::{Counts, Telemetry};
@@ -337,13 +337,15 @@ impl Exporter for Statsd {
         }
     }
 
-    /// One datagram. A title that is empty, or an event that is longer than a datagram, is left out.
+    /// One datagram: an event that is longer is cut. One with an empty title, or with more tags than a datagram has room for, is
+    /// left out.
     fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
         self.prepare();
         self.datagrams.clear();
-        let mut has_title = false;
-        let fits = self.datagrams.push(|out| has_title = push_event(out, event, &self.style));
-        if !fits || !has_title {
+        let limit_bytes = self.way.limit_bytes();
+        let mut is_written = false;
+        self.datagrams.push(|out| is_written = push_event_within(out, event, &self.style, limit_bytes));
+        if !is_written {
             return Ok(Delivered { left_out: 1, ..Delivered::default() });
         }
         match self.send(deadline) {

@@ -23,6 +23,6 @@ mod exporter;
 
 pub use encode::{
     Encoded, Encoder, SampleEncoder, Style,
-    event::{Check, ServiceCheck, push_event, push_service_check, push_stream_frame},
+    event::{Check, ServiceCheck, push_event, push_event_within, push_service_check, push_stream_frame},
 };
 pub use exporter::Statsd;

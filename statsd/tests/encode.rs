@@ -11,7 +11,8 @@ use barewire::{
     wire::datagram::{Datagrams, UDP_LIMIT_BYTES},
 };
 use barewire_statsd::{
-    Check, Encoded, Encoder, ServiceCheck, Style, push_event, push_service_check, push_stream_frame,
+    Check, Encoded, Encoder, ServiceCheck, Style, push_event, push_event_within, push_service_check,
+    push_stream_frame,
 };
 
 fn frame(points: impl IntoIterator<Item = (Metric, Value)>) -> Frame {
@@ -130,13 +131,13 @@ fn what_has_a_meaning_in_a_line_is_replaced() {
 #[test]
 fn constant_tags_stand_first_and_optional_fields_last() {
     let style = Style::new().tag("region", "eu|1").tag("", "x").tag("b", "").container("ci-1|2").timestamps();
-    let metric = || Metric::new("a").label("k", 7);
-    let points = [(metric(), gauge(Number::Int(1))), (metric(), Value::Counter(Number::Int(2)))];
+    let metric = |name: &str| Metric::new(name).label("k", 7);
+    let points = [(metric("a"), gauge(Number::Int(1))), (metric("b"), Value::Counter(Number::Int(2)))];
     let (lines, _) = lines_of(style.clone(), &frame(points), 1432);
-    let tail = "|#region:eu_1,b:,k:7|c:ci-1_2|T1700000000";
-    assert_eq!(lines, [format!("a:1|g{tail}"), format!("a:2|c{tail}")]);
-    let (lines, _) = lines_of(style, &frame([(metric(), recorded(&[5]))]), 1432);
-    assert_eq!(lines.last().unwrap(), "a:5|d|#region:eu_1,b:,k:7|c:ci-1_2");
+    let tail = "|#region:eu_1,k:7|c:ci-1_2|T1700000000";
+    assert_eq!(lines, [format!("a:1|g{tail}"), format!("b:2|c{tail}")]);
+    let (lines, _) = lines_of(style, &frame([(metric("a"), recorded(&[5]))]), 1432);
+    assert_eq!(lines.last().unwrap(), "a:5|d|#region:eu_1,k:7|c:ci-1_2");
 }
 
 fn recorded(values: &[u64]) -> Value {
@@ -273,4 +274,60 @@ fn a_rest_that_is_too_large_for_a_float_is_the_largest() {
         encoder.settle(0);
     }
     assert_eq!(out.iter().next(), Some(b"a:1.7976931348623157e+308|c\n".as_slice()));
+}
+
+#[test]
+fn a_tag_without_a_value_is_left_out() {
+    let metric = Metric::new("a").label("none", "").label("some", 1);
+    assert_eq!(encode(metric, gauge(Number::Int(1))), ["a:1|g|#some:1"]);
+    assert_eq!(encode(Metric::new("a").label("none", ""), gauge(Number::Int(1))), ["a:1|g"]);
+    let style = Style::new().tag("region", "").tag("zone", "b");
+    let frame = frame([(Metric::new("a"), gauge(Number::Int(1)))]);
+    assert_eq!(lines_of(style.clone(), &frame, 1432).0, ["a:1|g|#zone:b"]);
+    let mut out = Vec::new();
+    assert!(push_event(&mut out, &Event::new("e", 1).label("none", ""), &style));
+    assert!(out.ends_with(b"|#zone:b,event:e\n"));
+}
+
+#[test]
+fn a_time_of_zero_is_none() {
+    let point = || [(Metric::new("a"), gauge(Number::Int(1)))];
+    for (time_unix_ns, expected) in [(999_999_999, "a:1|g"), (1_000_000_000, "a:1|g|T1")] {
+        let frame = Frame { time_unix_ns, ..frame(point()) };
+        assert_eq!(lines_of(Style::new().timestamps(), &frame, 1432).0, [expected]);
+    }
+}
+
+#[test]
+fn of_two_series_that_are_written_alike_the_second_is_left_out_and_counted() {
+    let one = || gauge(Number::Int(1));
+    for (first, second) in [
+        (Metric::new("a|b"), Metric::new("a:b")),
+        (Metric::new("a").label("k", ""), Metric::new("a")),
+        (Metric::new("a").label("k", "x,y"), Metric::new("a").label("k", "x_y")),
+        (Metric::new("a").label("k", 1).label("l", 2), Metric::new("a").label("l", 2).label("k", 1)),
+    ] {
+        let frame =
+            frame([(first, one()), (second, Value::Counter(Number::Int(2))), (Metric::new("c"), one())]);
+        let (lines, encoded) = lines_of(Style::new(), &frame, 1432);
+        assert_eq!((lines.len(), encoded), (2, Encoded { points: 2, left_out: 1 }), "{lines:?}");
+        assert_eq!(lines[1], "c:1|g");
+    }
+}
+
+#[test]
+fn an_event_longer_than_a_datagram_is_cut_and_says_so() {
+    let event = Event::new("e", 0).title("Title").text("é".repeat(2000)).label("k", "v");
+    let (mut out, style) = (Vec::new(), Style::new());
+    assert!(push_event_within(&mut out, &event, &style, UDP_LIMIT_BYTES));
+    let line = String::from_utf8(out).unwrap();
+    // The next character would have two bytes.
+    assert_eq!(line.len(), UDP_LIMIT_BYTES - 1);
+    assert!(
+        line.starts_with("_e{5,1389}:Title|éé") && line.ends_with("é…|d:0|t:info|#event:e,k:v\n"),
+        "{line}"
+    );
+    // Tags are kept, and where they leave no room nothing is sent.
+    let event = Event::new("e", 0).label("k", "v".repeat(UDP_LIMIT_BYTES));
+    assert!(!push_event_within(&mut Vec::new(), &event, &style, UDP_LIMIT_BYTES));
 }

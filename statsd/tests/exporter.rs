@@ -375,13 +375,17 @@ fn the_client_tells_what_it_sent_and_what_it_lost() {
 }
 
 #[test]
-fn an_event_is_one_datagram_and_one_that_is_too_long_is_left_out() {
+fn an_event_is_one_datagram_and_one_that_is_too_long_is_cut() {
     let (receiver, statsd) = udp();
     let mut statsd = statsd.tag("region", "eu").prefix("shop");
     let event = Event::new("test.start", 1_000_000_000).title("It begins");
     assert_eq!(statsd.event(&event, in_time()).unwrap().points, 1);
     assert_eq!(receive(&receiver), "_e{9,0}:It begins||d:1|t:info|#region:eu,event:test.start\n");
-    for bad in [event.clone().title(""), event.text("x".repeat(2000))] {
+    assert_eq!(statsd.event(&event.clone().text("x".repeat(2000)), in_time()).unwrap().points, 1);
+    let cut = receive(&receiver);
+    assert_eq!(cut.len(), UDP_LIMIT_BYTES);
+    assert!(cut.ends_with("xxx…|d:1|t:info|#region:eu,event:test.start\n"), "{cut}");
+    for bad in [event.clone().title(""), event.label("k", "v".repeat(2000))] {
         let delivered = statsd.event(&bad, in_time()).unwrap();
         assert_eq!((delivered.points, delivered.left_out), (0, 1));
     }

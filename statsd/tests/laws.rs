@@ -7,7 +7,7 @@ use barewire::{
     view::{Frame, Number, Point, Shape, Temporality, Value, View},
     wire::datagram::Datagrams,
 };
-use barewire_statsd::{Encoded, Encoder, Style, push_event};
+use barewire_statsd::{Encoded, Encoder, Style, push_event, push_event_within};
 use proptest::{collection::vec, prelude::*};
 
 /// A line as any reader of DogStatsD sees it: name at the first `:`, fields at `|`, tags at `,`.
@@ -78,7 +78,8 @@ proptest! {
                 let line = parse(line);
                 let is_like = |point: &&&Point| {
                     let kind = if matches!(point.value, Value::Gauge(_)) { "g" } else { "c" };
-                    line.kind == kind && line.tags.len() == point.metric.labels.len()
+                    let tags = point.metric.labels.iter().filter(|label| !label.value.to_text().is_empty());
+                    line.kind == kind && line.tags.len() == tags.count()
                         && line.name.trim_start_matches('_').chars().count()
                             <= point.metric.name.chars().count()
                 };
@@ -104,13 +105,47 @@ proptest! {
         prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), usize::from(pushed));
         if pushed {
             let line = String::from_utf8(out).unwrap();
-            let (lengths, rest) = line.strip_prefix("_e{").unwrap().split_once("}:").unwrap();
-            let (title, text) = lengths.split_once(',').unwrap();
-            let (title, text): (usize, usize) = (title.parse().unwrap(), text.parse().unwrap());
-            prop_assert_eq!(&rest[title..=title], "|");
-            let fields: Vec<_> = rest[title + 1 + text..].trim_end().split('|').skip(1).collect();
+            let (_, _, rest) = parts_of_event(&line);
+            let fields: Vec<_> = rest.trim_end().split('|').skip(1).collect();
             prop_assert_eq!(&fields[..2], ["d:0", "t:info"]);
             prop_assert!(fields.len() <= 3 && fields[2..].iter().all(|field| field.starts_with('#')));
+        }
+    }
+}
+
+/// Title, text and all that is behind them of the line of an event, by the lengths that it says.
+fn parts_of_event(line: &str) -> (&str, &str, &str) {
+    let (lengths, rest) = line.strip_prefix("_e{").unwrap().split_once("}:").unwrap();
+    let (title, text) = lengths.split_once(',').unwrap();
+    let (title, text): (usize, usize) = (title.parse().unwrap(), text.parse().unwrap());
+    assert_eq!(&rest[title..=title], "|");
+    (&rest[..title], &rest[title + 1..][..text], &rest[title + 1 + text..])
+}
+
+proptest! {
+    #[test]
+    fn an_event_is_cut_at_a_character_to_what_a_datagram_holds(
+        title in "[a-zé🍭\n]{1,30}", body in "[a-zé🍭\n\\\\]{0,60}", limit in 0..120_usize,
+    ) {
+        let event = Event::new("e", 1).title(title).text(body);
+        let (mut whole, mut out) = (Vec::new(), Vec::new());
+        push_event(&mut whole, &event, &Style::new());
+        let pushed = push_event_within(&mut out, &event, &Style::new(), limit);
+        prop_assert_eq!(pushed, !out.is_empty());
+        // A sign of a cut and the rest of the line need some room.
+        prop_assert!(pushed || limit < 45);
+        prop_assert!(out.len() <= limit);
+        if whole.len() <= limit {
+            prop_assert_eq!(out, whole);
+        } else if pushed {
+            let (line, whole) = (String::from_utf8(out).unwrap(), String::from_utf8(whole).unwrap());
+            let ((title, text, rest), (all_title, all_text, all_rest)) = (parts_of_event(&line), parts_of_event(&whole));
+            prop_assert_eq!(rest, all_rest);
+            for (part, all) in [(title, all_title), (text, all_text)] {
+                let kept = part.strip_suffix('…').unwrap_or(part);
+                prop_assert!(all.starts_with(kept) && (kept == all || part.ends_with('…')));
+                prop_assert!(!(kept.ends_with('\\') && all[kept.len()..].starts_with('n')), "half a line feed");
+            }
         }
     }
 }

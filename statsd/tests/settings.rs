@@ -9,6 +9,7 @@ fn a_destination_names_its_way_or_is_refused_with_the_remedy() {
     let long = format!("unix:/{}", "x".repeat(200));
     for (destination, why) in [
         ("udp://localhost", "address 'localhost' has no port: write HOST:PORT"),
+        ("udp://h:8125/path", "address 'h:8125/path' has a path, and udp knows none: write HOST:PORT"),
         ("udp://u:secret@h:1", "address 'h:1' has no host: write HOST:PORT"),
         ("unix:", "socket path '' is empty: name the file of a socket"),
         ("unixgram:/a\0b", "socket path '/a_b' has a zero in it: leave it out"),
@@ -22,7 +23,9 @@ fn a_destination_names_its_way_or_is_refused_with_the_remedy() {
     }
     for (destination, shown) in [
         ("udp://localhost:8125", "Statsd(udp localhost:8125)"),
+        ("udp://localhost:8125/", "Statsd(udp localhost:8125)"),
         ("udp://[::1]:8125", "Statsd(udp [::1]:8125)"),
+        ("udp://[::1]:8125/", "Statsd(udp [::1]:8125)"),
         ("unix:/run/a.socket", "Statsd(uds-stream /run/a.socket)"),
         ("unixgram:/run/a.socket", "Statsd(uds /run/a.socket)"),
     ] {

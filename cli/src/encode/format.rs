@@ -7,7 +7,7 @@ use barewire::{
 use barewire_influx::{Row as InfluxRow, push_event as push_annotation};
 use barewire_otlp_json::LogEncoder;
 use barewire_promtext::{Escaping, Format as TextFormat};
-use barewire_statsd::{Style, push_event, push_service_check, push_stream_frame};
+use barewire_statsd::{Style, push_event_within, push_service_check, push_stream_frame};
 use clap::{Args, ValueEnum};
 
 use super::input::{Document, Row};
@@ -135,7 +135,8 @@ fn push_text(document: &Document, format: TextFormat, manner: &Manner, out: &mut
 
 fn push_dogstatsd(document: &Document, manner: &Manner, out: &mut Vec<u8>) -> u64 {
     let style = style(manner);
-    let mut datagrams = Datagrams::new(if manner.framed { UNIX_LIMIT_BYTES } else { UDP_LIMIT_BYTES });
+    let limit_bytes = if manner.framed { UNIX_LIMIT_BYTES } else { UDP_LIMIT_BYTES };
+    let mut datagrams = Datagrams::new(limit_bytes);
     let encoded = barewire_statsd::Encoder::new(style.clone()).push_frame(&document.frame, &mut datagrams);
     let mut left_out = encoded.left_out + count(&document.rows);
     let mut push = |write: &dyn Fn(&mut Vec<u8>) -> bool| {
@@ -143,7 +144,7 @@ fn push_dogstatsd(document: &Document, manner: &Manner, out: &mut Vec<u8>) -> u6
         let fits = datagrams.push(|out| is_written = write(out));
         left_out += u64::from(!(fits && is_written));
     };
-    document.events.iter().for_each(|event| push(&|out| push_event(out, event, &style)));
+    document.events.iter().for_each(|event| push(&|out| push_event_within(out, event, &style, limit_bytes)));
     document.checks.iter().for_each(|check| push(&|out| push_service_check(out, check, &style)));
     for datagram in datagrams.iter() {
         if manner.framed {

@@ -5,7 +5,7 @@ use barewire::{
     wire::{datagram::UNIX_LIMIT_BYTES, text::push_u64},
 };
 
-use super::style::{Style, push_clean, push_mapped};
+use super::style::{Style, push_clean};
 
 /// What a service check found. The discriminants are DogStatsD's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,10 +40,30 @@ pub struct ServiceCheck {
 ///
 /// Appends nothing and returns false where the title is empty, which the Agent refuses.
 pub fn push_event(out: &mut Vec<u8>, event: &Event, style: &Style) -> bool {
-    let (mut title, mut text) = (Vec::new(), Vec::new());
-    push_prose(&mut title, &event.title, false);
-    push_prose(&mut text, &event.text, false);
+    push_event_within(out, event, style, usize::MAX)
+}
+
+/// The same in at most `limit_bytes`: of an event that is longer the text is cut, and if that is not enough the title, behind
+/// a whole character and with `…` in the place of the rest.
+///
+/// Appends nothing and returns false where there is no room for that either, because of the tags.
+pub fn push_event_within(out: &mut Vec<u8>, event: &Event, style: &Style, limit_bytes: usize) -> bool {
+    let (mut title, mut text) = (prose(&event.title, false), prose(&event.text, false));
     if title.is_empty() {
+        return false;
+    }
+    let mut tail = Vec::new();
+    push_event_tail(&mut tail, event, style);
+    let len = |title: &str, text: &str| {
+        let digits = [title, text].map(|part| part.len().checked_ilog10().unwrap_or(0) as usize + 1);
+        b"_e{,}:|".len() + digits[0] + digits[1] + title.len() + text.len() + tail.len()
+    };
+    for part in 0..2 {
+        let excess = len(&title, &text).saturating_sub(limit_bytes);
+        let longest = if part == 0 { &mut text } else { &mut title };
+        cut(longest, excess);
+    }
+    if len(&title, &text) > limit_bytes {
         return false;
     }
     out.extend_from_slice(b"_e{");
@@ -51,9 +71,30 @@ pub fn push_event(out: &mut Vec<u8>, event: &Event, style: &Style) -> bool {
     out.push(b',');
     push_u64(out, text.len() as u64);
     out.extend_from_slice(b"}:");
-    out.extend_from_slice(&title);
+    out.extend_from_slice(title.as_bytes());
     out.push(b'|');
-    out.extend_from_slice(&text);
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(&tail);
+    true
+}
+
+/// What stands in the place of the rest of a text.
+const REST: &str = "…";
+
+/// Takes at least `excess` bytes from the end of a text, as far as it has them, and says so.
+fn cut(text: &mut String, excess: usize) {
+    if excess == 0 || text.is_empty() {
+        return;
+    }
+    let end = text.floor_char_boundary(text.len().saturating_sub(excess + REST.len()));
+    // Not in the middle of a line feed.
+    let is_split = text[..end].ends_with('\\') && text[end..].starts_with('n');
+    text.truncate(end - usize::from(is_split));
+    text.push_str(REST);
+}
+
+/// All that stands behind the text of an event.
+fn push_event_tail(out: &mut Vec<u8>, event: &Event, style: &Style) {
     push_time(out, event.time_unix_ns);
     out.extend_from_slice(style.host_field());
     out.extend_from_slice(match event.level {
@@ -67,7 +108,6 @@ pub fn push_event(out: &mut Vec<u8>, event: &Event, style: &Style) -> bool {
     style.push_tags(out, name.into_iter().chain(labels));
     out.extend_from_slice(style.container_field());
     out.push(b'\n');
-    true
 }
 
 /// Appends `_sc|name|0|d:1700000000|h:host|#key:value|m:message` and a line feed.
@@ -89,7 +129,7 @@ pub fn push_service_check(out: &mut Vec<u8>, check: &ServiceCheck, style: &Style
     out.extend_from_slice(style.container_field());
     if !check.message.is_empty() {
         out.extend_from_slice(b"|m:");
-        push_prose(out, &check.message.replace("m:", "m\\:"), true);
+        out.extend_from_slice(prose(&check.message.replace("m:", "m\\:"), true).as_bytes());
     }
     out.push(b'\n');
     true
@@ -116,11 +156,8 @@ fn push_time(out: &mut Vec<u8>, time_unix_ns: u64) {
 
 /// Text for people: a line feed becomes `\n`, any other control character `_`; so does `|` where nothing says how long
 /// the text is.
-fn push_prose(out: &mut Vec<u8>, text: &str, is_open: bool) {
-    for (at, line) in text.split('\n').enumerate() {
-        if at > 0 {
-            out.extend_from_slice(b"\\n");
-        }
-        push_mapped(out, line, |c| c.is_control() || (is_open && c == '|'));
-    }
+fn prose(text: &str, is_open: bool) -> String {
+    let is_bad = |c: char| c.is_control() || (is_open && c == '|');
+    let lines = text.split('\n').map(|line| line.replace(is_bad, "_"));
+    lines.collect::<Vec<_>>().join("\\n")
 }

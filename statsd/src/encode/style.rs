@@ -40,10 +40,10 @@ impl Style {
         self
     }
 
-    /// Adds a tag to every line; one without a key is left out.
+    /// Adds a tag to every line; one without a key or a value is left out.
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
-        if !key.is_empty() {
+        if is_tag(key, value) {
             push_tag(&mut self.tags, key, value);
         }
         self
@@ -99,7 +99,7 @@ impl Style {
         out.extend_from_slice(b"|#");
         let first = out.len();
         out.extend_from_slice(&self.tags);
-        for (key, value) in labels.filter(|(key, _)| !key.is_empty()) {
+        for (key, value) in labels.filter(|(key, value)| is_tag(key, value.as_ref())) {
             if out.len() > first {
                 out.push(b',');
             }
@@ -138,6 +138,11 @@ pub(crate) fn push_rate(out: &mut Vec<u8>, rate: f64) {
         out.extend_from_slice(b"|@");
         push_f64(out, rate);
     }
+}
+
+/// A tag without a value (`#key:`) is none to the Agent, and neither is one without a key.
+fn is_tag(key: &str, value: &str) -> bool {
+    !key.is_empty() && !value.is_empty()
 }
 
 fn push_tag(out: &mut Vec<u8>, key: &str, value: &str) {

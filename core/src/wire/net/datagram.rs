@@ -22,6 +22,7 @@ use std::{
 mod batch;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 #[cfg(unix)]
 use std::{
@@ -34,8 +35,10 @@ use super::{
     resolve::Resolver,
 };
 use crate::Error;
+use udp::Udp;
 
-/// A socket for datagrams to one receiver. It connects with the first of them, and anew after an error.
+/// A socket for datagrams to one receiver. It connects with the first of them, and anew after an error. The addresses of a
+/// name are looked up then, and every 30 s; a look-up that fails leaves those that were known.
 ///
 /// ```
 /// use std::{net::UdpSocket, time::{Duration, Instant}};
@@ -79,8 +82,7 @@ impl DatagramSocket {
     pub fn udp(address: &str) -> Result<Self, Error> {
         let (host, port) = host_and_port(address)?;
         let peer = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        let udp = Udp { resolver: Resolver::new(host, port), turn: 0, socket: None };
-        Ok(Self { peer: peer.into(), way: Way::Udp(udp) })
+        Ok(Self { peer: peer.into(), way: Way::Udp(Udp::new(Resolver::new(host, port))) })
     }
 
     /// Sends to the Unix datagram socket at `path`. Nothing is connected yet, and nobody needs to listen.
@@ -179,7 +181,12 @@ fn host_and_port(address: &str) -> Result<(&str, u16), Error> {
             "address '{shown}' {why}: write HOST:PORT, such as 127.0.0.1:8125 or [::1]:8125"
         ))
     };
-    let (host, port) = address.rsplit_once(':').ok_or_else(|| refuse("has no port"))?;
+    // A URL of no path may end in a slash.
+    let authority = address.strip_suffix('/').unwrap_or(address);
+    if authority.contains('/') {
+        return Err(refuse("has a path, and udp knows none"));
+    }
+    let (host, port) = authority.rsplit_once(':').ok_or_else(|| refuse("has no port"))?;
     // An integer may have a sign, a port has none.
     let port =
         port.parse().ok().filter(|number| *number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()));
@@ -196,45 +203,6 @@ fn host_and_port(address: &str) -> Result<(&str, u16), Error> {
 /// As a log may show it.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '_' } else { c }).collect()
-}
-
-struct Udp {
-    resolver: Resolver,
-    /// Which of the addresses is tried next: the one after the one that bounced.
-    turn: usize,
-    socket: Option<UdpSocket>,
-}
-
-impl Udp {
-    /// Tries every address of the name before it says that nobody listens.
-    fn send(&mut self, datagram: &[u8], deadline: Instant) -> Result<Fate, NetErrorKind> {
-        let mut turns = 1;
-        loop {
-            let socket = match self.socket.take() {
-                Some(socket) => socket,
-                None => {
-                    let addresses = self.resolver.resolve(deadline)?;
-                    let address = addresses[self.turn % addresses.len()];
-                    turns = turns.max(addresses.len());
-                    let opened = open_udp(address);
-                    self.turn += usize::from(opened.is_err());
-                    opened.map_err(|error| NetErrorKind::of(error, Stage::Connect))?
-                }
-            };
-            match hand_over(|| socket.send(datagram), || socket.take_error()) {
-                Ok(Fate::Bounced) => self.turn += 1,
-                Ok(fate) => {
-                    self.socket = Some(socket);
-                    return Ok(fate);
-                }
-                Err(error) => return Err(NetErrorKind::of(error, Stage::Write)),
-            }
-            turns -= 1;
-            if turns == 0 {
-                return Ok(Fate::Bounced);
-            }
-        }
-    }
 }
 
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::error::{NetErrorKind, Stage};
@@ -38,20 +38,33 @@ impl Resolver {
     ///
     /// A look-up that outlasts the deadline goes on, and answers the next call.
     pub(super) fn resolve(&mut self, deadline: Instant) -> Result<Vec<SocketAddr>, NetErrorKind> {
+        match self.ask(deadline.saturating_duration_since(Instant::now()))? {
+            Some(addresses) => Ok(addresses),
+            None => Err(NetErrorKind::TimedOut { during: Stage::Resolve }),
+        }
+    }
+
+    /// The same without a wait: nothing as long as the look-up is under way, which the first call begins.
+    pub(super) fn poll(&mut self) -> Result<Option<Vec<SocketAddr>>, NetErrorKind> {
+        self.ask(Duration::ZERO)
+    }
+
+    /// Nothing where the look-up takes longer than `patience`.
+    fn ask(&mut self, patience: Duration) -> Result<Option<Vec<SocketAddr>>, NetErrorKind> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
+            return Ok(Some(vec![SocketAddr::new(address, self.port)]));
         }
         let pending = match self.pending.take() {
             Some(pending) => pending,
             None => self.look_up().map_err(|error| NetErrorKind::of(error, Stage::Resolve))?,
         };
-        match pending.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match pending.recv_timeout(patience) {
             Ok(Ok(addresses)) if addresses.is_empty() => Err(unresolved("no addresses")),
-            Ok(Ok(addresses)) => Ok(addresses),
+            Ok(Ok(addresses)) => Ok(Some(addresses)),
             Ok(Err(error)) => Err(NetErrorKind::Resolve(Arc::new(error))),
             Err(RecvTimeoutError::Timeout) => {
                 self.pending = Some(pending);
-                Err(NetErrorKind::TimedOut { during: Stage::Resolve })
+                Ok(None)
             }
             Err(RecvTimeoutError::Disconnected) => Err(unresolved("the look-up panicked")),
         }
@@ -74,12 +87,9 @@ fn unresolved(why: &'static str) -> NetErrorKind {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{
-            Mutex,
-            atomic::{AtomicUsize, Ordering},
-        },
-        time::Duration,
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
     };
 
     use super::*;

@@ -98,6 +98,80 @@ fn every_address_of_a_name_is_tried() {
     assert_eq!(received(&receiver), b"hello");
 }
 
+/// A socket to a name that has these addresses, one after another and then the last for ever; `None` is a failure.
+fn named(answers: &[Option<SocketAddr>], look_up_every: Duration) -> DatagramSocket {
+    let answers = std::sync::Mutex::new(answers.to_vec());
+    let lookup = move |_: &str, _| {
+        let mut answers = answers.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0] };
+        answer.map(|address| vec![address]).ok_or_else(|| io::Error::other("no such name"))
+    };
+    let mut socket = DatagramSocket::udp("name:1").unwrap();
+    let Way::Udp(udp) = &mut socket.way else { panic!("another way") };
+    udp.resolver = Resolver::with_lookup("name", 1, Arc::new(lookup));
+    udp.look_up_every = look_up_every;
+    socket
+}
+
+#[test]
+fn a_receiver_whose_name_gets_another_address_is_followed_without_an_error() {
+    let ((old, _), (new, _)) = (receiver("127.0.0.1:0"), receiver("127.0.0.1:0"));
+    let answers = [&old, &old, &new].map(|receiver| Some(receiver.local_addr().unwrap()));
+    let mut socket = named(&answers, Duration::ZERO);
+    new.set_nonblocking(true).unwrap();
+    let deadline = in_time();
+    while new.recv(&mut [0; 9]).is_err() {
+        assert!(Instant::now() < deadline, "nobody was followed");
+        assert_eq!(socket.send(b"x", deadline).unwrap(), Fate::Taken);
+    }
+    assert_eq!(received(&old), b"x");
+    // In the interval nobody is asked.
+    let mut socket = named(&answers, Duration::from_secs(3600));
+    (0..100).for_each(|_| assert_eq!(socket.send(b"y", deadline).unwrap(), Fate::Taken));
+    while received(&old) != b"y" {}
+    (0..99).for_each(|_| assert_eq!(received(&old), b"y"));
+}
+
+#[test]
+fn a_look_up_that_fails_or_hangs_keeps_the_address_that_was_known() {
+    let (receiver, _) = receiver("127.0.0.1:0");
+    let address = receiver.local_addr().unwrap();
+    let mut socket = named(&[Some(address), None], Duration::ZERO);
+    for _ in 0..100 {
+        assert_eq!(socket.send(b"x", in_time()).unwrap(), Fate::Taken);
+        assert_eq!(received(&receiver), b"x");
+    }
+    // After an error as well.
+    assert!(socket.send(&[b'x'; 70_000], in_time()).is_err());
+    assert_eq!(socket.send(b"y", in_time()).unwrap(), Fate::Taken);
+    assert_eq!(received(&receiver), b"y");
+    let Way::Udp(udp) = &mut socket.way else { panic!("another way") };
+    let (hang, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let hanging = move |_: &str, _| Err(io::Error::other(released.lock().unwrap().recv().unwrap_err()));
+    udp.resolver = Resolver::with_lookup("name", 1, Arc::new(hanging));
+    let deadline = Instant::now();
+    assert_eq!(socket.send(b"z", deadline).unwrap(), Fate::Taken);
+    assert_eq!(received(&receiver), b"z");
+    drop(hang);
+}
+
+#[test]
+fn an_error_has_the_name_looked_up_at_once() {
+    let (gone, _) = receiver("127.0.0.1:0");
+    let (new, _) = receiver("127.0.0.1:0");
+    let answers = [&gone, &new].map(|receiver| Some(receiver.local_addr().unwrap()));
+    let mut socket = named(&answers, Duration::from_secs(3600));
+    assert_eq!(socket.send(b"1", in_time()).unwrap(), Fate::Taken);
+    drop(gone);
+    let deadline = in_time();
+    new.set_nonblocking(true).unwrap();
+    while new.recv(&mut [0; 9]).is_err() {
+        assert!(Instant::now() < deadline, "nobody was followed");
+        socket.send(b"2", deadline).unwrap();
+    }
+}
+
 #[test]
 fn a_socket_that_would_be_its_own_receiver_is_replaced() {
     let own = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -145,12 +219,19 @@ fn what_is_no_address_is_refused_with_the_remedy() {
         ("a b:8125", "address 'a b:8125' has no host"),
         ("a\n:8125", "address 'a_:8125' has no host"),
         ("user:secret@h:8125", "address 'h:8125' has no host"),
-        ("h/path:8125", "address 'h/path:8125' has no host"),
+        ("h:8125/path", "address 'h:8125/path' has a path, and udp knows none"),
+        ("h:8125//", "address 'h:8125//' has a path, and udp knows none"),
+        ("/", "address '/' has no port"),
     ] {
         let error = DatagramSocket::udp(address).unwrap_err();
         assert_eq!(error.to_string(), format!("{why}: {remedy}"));
     }
-    for (address, peer) in [("localhost:8125", "localhost:8125"), ("[::1]:1", "[::1]:1")] {
+    for (address, peer) in [
+        ("localhost:8125", "localhost:8125"),
+        ("localhost:1/", "localhost:1"),
+        ("[::1]:1", "[::1]:1"),
+        ("[::1]:1/", "[::1]:1"),
+    ] {
         assert_eq!(DatagramSocket::udp(address).unwrap().peer(), peer);
     }
 }
