@@ -18,7 +18,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
     clock::now_ns, fault::Reasons, lag::Bottleneck, meter::resting, plan::Workload, sampling::Sampling,
-    worker::Worker,
+    source::Pool, worker::Worker,
 };
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
@@ -45,7 +45,7 @@ const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 #[derive(Debug)]
 pub struct Run {
     workers: Vec<JoinHandle<io::Result<Totals>>>,
-    wakers: Vec<Arc<Waker>>,
+    wakers: Arc<[Arc<Waker>]>,
     start_ns: u64,
     start_unix_ns: u64,
     stop_ns: Arc<AtomicU64>,
@@ -112,9 +112,11 @@ impl Run {
         if !sampling.is_off() {
             registry.keep_samples(sampling.capacity());
         }
-        let worker = |thread| Worker::new(&workload, thread, addr, registry, sampling, &stop_ns);
-        let workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
-        let wakers = workers.iter().map(Worker::waker).collect();
+        let pool = Arc::new(Pool::new(workload.threads));
+        let worker = |thread| Worker::new(&workload, thread, addr, registry, sampling, &pool, &stop_ns);
+        let mut workers: Vec<Worker> = (0..workload.threads).map(worker).collect::<io::Result<_>>()?;
+        let wakers: Arc<[Arc<Waker>]> = workers.iter().map(Worker::waker).collect();
+        workers.iter_mut().for_each(|worker| worker.peers = Arc::clone(&wakers));
         let (start_ns, start_unix_ns) = (now_ns(), registry.start_unix_ns() + registry.elapsed_ns());
         let mut run = Run { workers: Vec::new(), wakers, start_ns, start_unix_ns, stop_ns, _resting };
         for (at, worker) in workers.into_iter().enumerate() {
@@ -133,7 +135,7 @@ impl Run {
     /// Asks the run to end early: nothing is sent any more, what is in flight has a second to come back.
     pub fn stop(&self) {
         self.stop_ns.fetch_min(now_ns(), Ordering::Relaxed);
-        for waker in &self.wakers {
+        for waker in self.wakers.iter() {
             // Only a poll that is gone cannot be woken.
             drop(waker.wake());
         }

@@ -1,9 +1,16 @@
 //! Who begins the next iteration: the closed and the open model, as a value.
 
+mod arrivals;
+mod pool;
+
 use std::sync::Arc;
 
+pub(crate) use self::{
+    arrivals::{ArrivalSource, Sleep, Wake},
+    pool::Pool,
+};
 use crate::{
-    pace::{Arrivals, Curve, RATE_SCALE},
+    pace::{Curve, RATE_SCALE},
     plan::Load,
 };
 
@@ -13,11 +20,7 @@ pub(crate) enum Source {
     /// Users who begin as soon as they are done with the iteration before.
     Users(Users),
     /// Arrivals that take any free connection when they are due.
-    Arrivals {
-        arrivals: Arrivals,
-        /// The one used last is on top: few arrivals keep few connections busy.
-        idle: Vec<usize>,
-    },
+    Arrivals(ArrivalSource),
 }
 
 /// The users of one thread: of `threads`, the n-th has every user whose number leaves the remainder n.
@@ -32,51 +35,51 @@ pub(crate) struct Users {
 
 impl Source {
     /// The part of thread `thread`, which has so many connections.
-    pub(crate) fn new(load: &Load, thread: usize, threads: usize, connections: usize) -> Self {
-        let (thread, threads) = (thread as u64, threads as u64);
+    pub(crate) fn new(load: &Load, thread: usize, connections: usize, pool: &Arc<Pool>) -> Self {
         match load {
-            Load::Closed(curve) => Source::Users(Users::new(Arc::clone(curve), thread, threads)),
-            Load::Open(curve) => Source::Arrivals {
-                arrivals: Arrivals::new(Arc::clone(curve), thread, threads),
-                idle: (0..connections).rev().collect(),
-            },
+            Load::Closed(curve) => {
+                Source::Users(Users::new(Arc::clone(curve), thread as u64, pool.threads() as u64))
+            }
+            Load::Open(curve) => {
+                Source::Arrivals(ArrivalSource::new(Arc::clone(curve), thread, connections, Arc::clone(pool)))
+            }
         }
     }
 
-    /// When there may be something new to begin.
-    pub(crate) fn next_ns(&self) -> Option<u64> {
+    /// Decides until when a thread that has nothing else to do sleeps, and whom it wakes before.
+    pub(crate) fn sleep(&mut self, now_ns: u64) -> Sleep {
         match self {
-            Source::Users(users) => users.next_change_ns,
-            Source::Arrivals { arrivals, idle } => arrivals.due_ns().filter(|_| !idle.is_empty()),
+            Source::Users(users) => Sleep { due_ns: users.next_change_ns, wake: Wake::Nobody },
+            Source::Arrivals(arrivals) => arrivals.sleep(now_ns),
         }
     }
 
-    /// When the next arrival was or is due; users are never.
+    /// When the next arrival of this thread's part was or is due; users are never.
     pub(crate) fn due_ns(&self) -> Option<u64> {
         match self {
             Source::Users(_) => None,
-            Source::Arrivals { arrivals, .. } => arrivals.due_ns(),
+            Source::Arrivals(arrivals) => arrivals.due_ns(),
         }
     }
 
-    /// Whether an arrival, once it is due, will have to wait for a connection.
+    /// Whether an arrival, once it is due, will have to wait for a connection of this thread.
     pub(crate) fn is_saturated(&self) -> bool {
-        matches!(self, Source::Arrivals { idle, .. } if idle.is_empty())
+        matches!(self, Source::Arrivals(arrivals) if !arrivals.has_idle())
     }
 
     /// Whether nothing will be begun any more but by those who are busy.
     pub(crate) fn is_exhausted(&self) -> bool {
         match self {
             Source::Users(users) => users.next_change_ns.is_none(),
-            Source::Arrivals { arrivals, .. } => arrivals.due_ns().is_none(),
+            Source::Arrivals(arrivals) => arrivals.is_exhausted(),
         }
     }
 
-    /// How many arrivals were due before `end_ns` and never began.
-    pub(crate) fn backlog(&self, end_ns: u64) -> u64 {
+    /// Ends it; returns how many arrivals of its part were due before `end_ns` and never began.
+    pub(crate) fn backlog(&mut self, end_ns: u64) -> u64 {
         match self {
             Source::Users(_) => 0,
-            Source::Arrivals { arrivals, .. } => arrivals.clone().count_before(end_ns),
+            Source::Arrivals(arrivals) => arrivals.backlog(end_ns),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! One thread of a run: its own poll, connections and shard; nothing is shared while it runs.
+//! One thread of a run: its own poll, connections and shard. Nothing is shared while each thread can serve its own part
+//! of the load; arrivals that it cannot serve go to the others ([`source`](crate::source)).
 //!
 //! ```text
 //! admit     users who became active, arrivals that are due      ─┐
@@ -14,8 +15,10 @@
 //!
 //! There is one loop for all kinds of load: who begins is a [`Source`], when to end is an [`Ending`].
 
+mod wait;
+
 use std::{
-    io::{self, ErrorKind},
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -26,11 +29,10 @@ use std::{
 
 use barewire::{Registry, wire::http::KnownHead};
 use mio::{Events, Poll, Token, Waker, event::Event};
-use rustix::thread::sched_yield;
 
 use crate::{
     backoff::backoff_ns,
-    clock::{Alarm, TAIL_NS, now_ns},
+    clock::{Alarm, now_ns},
     conn::{Conn, Received, Response, State},
     deadline::Deadlines,
     ending::Ending,
@@ -42,7 +44,7 @@ use crate::{
     rng::Rng,
     run::Totals,
     sampling::Sampling,
-    source::{Source, target_rate},
+    source::{Pool, Source, target_rate},
     trace::Tracer,
 };
 
@@ -59,6 +61,8 @@ pub(crate) struct Worker {
     poll: Poll,
     alarm: Alarm,
     waker: Arc<Waker>,
+    /// The wakers of all threads.
+    pub(crate) peers: Arc<[Arc<Waker>]>,
     /// When the run was asked to stop; `u64::MAX` as long as it was not.
     stop_ns: Arc<AtomicU64>,
     start_ns: u64,
@@ -91,6 +95,7 @@ impl Worker {
         addr: SocketAddr,
         registry: &Registry,
         sampling: Sampling,
+        pool: &Arc<Pool>,
         stop_ns: &Arc<AtomicU64>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -100,11 +105,12 @@ impl Worker {
             addr,
             alarm: Alarm::new(poll.registry(), ALARM)?,
             waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
+            peers: Arc::new([]),
             poll,
             stop_ns: Arc::clone(stop_ns),
             start_ns: 0,
             ending: Ending::of(workload, 0),
-            source: Source::new(&workload.load, thread, workload.threads, count),
+            source: Source::new(&workload.load, thread, count, pool),
             lag: Lag::default(),
             conns: (0..count).map(|_| Conn::new(workload.iterations)).collect(),
             ready: Vec::with_capacity(count),
@@ -150,32 +156,6 @@ impl Worker {
         }
     }
 
-    /// When the next arrival was or is due, as long as any is sent.
-    fn next_due(&self, now: u64) -> Option<u64> {
-        let due_ns = self.source.due_ns().filter(|_| now < self.ending.send_before_ns)?;
-        Some(due_ns.saturating_add(self.start_ns))
-    }
-
-    /// Polls until there is something to do.
-    fn wait(&mut self, now: u64, events: &mut Events) -> io::Result<()> {
-        let is_soon = self.set_alarm(now)?;
-        let has_work = !self.ready.is_empty() || !self.unread.is_empty();
-        if is_soon && !has_work {
-            // Whoever else wants this processor meanwhile may have it.
-            sched_yield();
-        }
-        let timeout = (has_work || is_soon).then_some(Duration::ZERO);
-        let since = self.source.is_saturated().then(now_ns);
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => result?,
-        }
-        if let Some(since) = since {
-            self.lag.waited(since, now_ns());
-        }
-        Ok(())
-    }
-
     /// Begins what is to begin.
     fn admit(&mut self, now: u64) {
         if now >= self.ending.send_before_ns {
@@ -191,15 +171,11 @@ impl Worker {
                 }
             }
         }
-        while let Source::Arrivals { arrivals, idle } = &mut self.source
-            && let Some(due) = arrivals.due_ns().map(|due_ns| self.start_ns + due_ns)
-            && due <= now
-            && due < self.ending.end_ns
-            && let Some(at) = idle.pop()
+        while let Source::Arrivals(arrivals) = &mut self.source
+            && let Some((at, due_ns)) = arrivals.next(since_start)
         {
-            arrivals.advance();
             self.busy += 1;
-            self.begin(at, due);
+            self.begin(at, self.start_ns + due_ns);
         }
     }
 
@@ -236,8 +212,8 @@ impl Worker {
         let conn = &mut self.conns[at];
         (conn.state, conn.is_running) = (State::Idle, false);
         self.busy -= 1;
-        if let Source::Arrivals { idle, .. } = &mut self.source {
-            idle.push(at);
+        if let Source::Arrivals(arrivals) = &mut self.source {
+            arrivals.release(at);
         }
     }
 
@@ -457,39 +433,6 @@ impl Worker {
         }
     }
 
-    fn is_done(&self, now: u64) -> bool {
-        let is_over = now >= self.ending.send_before_ns;
-        now >= self.ending.cut_ns || (self.busy == 0 && (is_over || self.nothing_will_begin()))
-    }
-
-    fn nothing_will_begin(&self) -> bool {
-        match self.source {
-            // A user who has no iterations left does not begin, whatever the curve says.
-            Source::Users(_) => {
-                self.source.is_exhausted() || self.conns.iter().all(|conn| conn.iterations_left == 0)
-            }
-            Source::Arrivals { .. } => self.source.is_exhausted(),
-        }
-    }
-
-    /// Whether an arrival is so near that an alarm would come too late for it; else the alarm is set.
-    fn set_alarm(&mut self, now: u64) -> io::Result<bool> {
-        let is_over = now >= self.ending.send_before_ns;
-        let begin =
-            self.source.next_ns().filter(|_| !is_over).map(|at_ns| at_ns.saturating_add(self.start_ns));
-        let begin = match (&self.source, begin) {
-            (Source::Arrivals { .. }, Some(at_ns)) if at_ns <= now.saturating_add(TAIL_NS) => {
-                return Ok(true);
-            }
-            (Source::Arrivals { .. }, begin) => begin.map(|at_ns| at_ns - TAIL_NS),
-            (Source::Users(_), begin) => begin,
-        };
-        let end = if is_over { self.ending.cut_ns } else { self.ending.send_before_ns };
-        let waits = [begin, self.timeouts.next_ns(), self.pauses.next_ns()];
-        self.alarm.set(now, waits.into_iter().flatten().fold(end, u64::min))?;
-        Ok(false)
-    }
-
     fn finish(mut self) -> Totals {
         let end = self.ending.end_ns.saturating_sub(self.start_ns);
         self.totals.dropped += self.source.backlog(end);
@@ -510,65 +453,4 @@ fn has_news(event: &Event) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use rustix::time::{ClockId, clock_gettime};
-
-    use super::*;
-    use crate::{Behaviour, Delay, Plan, Target};
-
-    /// How often this thread allocates in a whole run.
-    fn allocations(target: &Target, plan: Plan, sampling: Sampling) -> u64 {
-        let workload = Arc::new(Plan { threads: Some(1), ..plan }.check().unwrap());
-        let registry = Registry::new("test");
-        registry.keep_samples(sampling.capacity());
-        let never = Arc::new(AtomicU64::new(u64::MAX));
-        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, sampling, &never).unwrap();
-        let scheduled = workload.scheduled().unwrap();
-        let counted = allocation_counter::measure(|| {
-            let totals = worker.run(now_ns()).unwrap();
-            assert_eq!(totals.completed, scheduled);
-        });
-        counted.count_total
-    }
-
-    #[test]
-    fn a_request_allocates_nothing_however_many_there_are_and_however_many_are_shown() {
-        let target = Target::bind("127.0.0.1:0".parse().unwrap(), Behaviour::default()).unwrap();
-        let plan = Plan { users: Some(4), ..Plan::get(format!("http://{}/", target.local_addr())) };
-        let closed = |iterations| Plan { iterations: Some(iterations), ..plan.clone() };
-        let open = |ms| Plan { rate: Some(5e3), duration: Some(Duration::from_millis(ms)), ..plan.clone() };
-        for (rate, traces) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 0.5)] {
-            let sampling = Sampling::new(rate, traces).unwrap();
-            let of = |plan| allocations(&target, plan, sampling);
-            assert_eq!(of(closed(100)), of(closed(2_000)), "{sampling:?}");
-            assert_eq!(of(open(100)), of(open(1_000)), "{sampling:?}");
-        }
-    }
-
-    /// What a run costs this thread, of the processor's time.
-    fn processor_time(target: &Target, plan: Plan) -> Duration {
-        let workload = Arc::new(Plan { threads: Some(1), ..plan }.check().unwrap());
-        let registry = Registry::new("test");
-        let never = Arc::new(AtomicU64::new(u64::MAX));
-        let sampling = Sampling::default();
-        let worker = Worker::new(&workload, 0, target.local_addr(), &registry, sampling, &never).unwrap();
-        let spent = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
-        let before = spent();
-        worker.run(now_ns()).unwrap();
-        spent() - before
-    }
-
-    #[test]
-    fn a_thread_sleeps_until_an_arrival_is_near_and_while_no_connection_is_free() {
-        let lasts = Duration::from_secs(1);
-        let spent = |rate, behaviour| {
-            let target = Target::bind("127.0.0.1:0".parse().unwrap(), behaviour).unwrap();
-            let plan = Plan::get(format!("http://{}/", target.local_addr()));
-            let arrivals = Plan { rate: Some(rate), duration: Some(lasts), connections: Some(2), ..plan };
-            processor_time(&target, Plan { timeout: Some(lasts), ..arrivals })
-        };
-        assert!(spent(100.0, Behaviour::default()) < lasts / 4);
-        let slow = Behaviour { delay: Delay::Constant(Duration::from_millis(100)), ..Behaviour::default() };
-        assert!(spent(10_000.0, slow) < lasts / 4);
-    }
-}
+mod tests;

@@ -3,4 +3,5 @@
 mod accounts;
 mod failures;
 mod samples;
+mod sharing;
 mod support;
