@@ -18,6 +18,7 @@ pub(crate) struct Answer {
     /// The head alone is sent, as if it were that of an answer to `GET`.
     pub(crate) is_head: bool,
     pub(crate) keep_alive: bool,
+    connection: Option<&'static str>,
 }
 
 const HEALTHY: Content = Content::Text("ok\n");
@@ -31,7 +32,7 @@ const TOO_LONG: Content = Content::Text("the head of the request is longer than 
 impl Answer {
     pub(crate) fn to(request: &RequestHead<'_>) -> Answer {
         let is_head = request.method == "HEAD";
-        let (status, content) = match path_of(request.target) {
+        let (status, content) = match request.path() {
             path if path != "/metrics" && path != "/-/healthy" => (404, NOT_FOUND),
             _ if !is_head && request.method != "GET" => (405, NOT_ALLOWED),
             _ if request.has_body => (400, BODY),
@@ -39,7 +40,8 @@ impl Answer {
             _ => (200, HEALTHY),
         };
         // What the body says is of no interest, so it is not read, and nothing behind it can be.
-        Answer { status, content, is_head, keep_alive: request.keep_alive && !request.has_body }
+        let keep_alive = request.keep_alive && !request.has_body;
+        Answer { status, content, is_head, keep_alive, connection: request.connection(keep_alive) }
     }
 
     pub(crate) fn refusal(error: HttpError) -> Answer {
@@ -47,7 +49,7 @@ impl Answer {
             HttpError::HeadTooLong | HttpError::TooManyHeaders => (431, TOO_LONG),
             _ => (400, MALFORMED),
         };
-        Answer { status, content, is_head: false, keep_alive: false }
+        Answer { status, content, is_head: false, keep_alive: false, connection: Some("close") }
     }
 
     pub(crate) fn push_head(&self, out: &mut Vec<u8>, content_length: usize) {
@@ -71,8 +73,8 @@ impl Answer {
             (_, 405) => fields.push(field("Allow", "GET, HEAD")),
             _ => {}
         }
-        if !self.keep_alive {
-            fields.push(field("Connection", "close"));
+        if let Some(connection) = self.connection {
+            fields.push(field("Connection", connection));
         }
         fields
     }
@@ -82,15 +84,6 @@ fn page(request: &RequestHead<'_>) -> (u16, Content) {
     let exposition = Exposition::negotiate(request.headers("accept"));
     let coding = Coding::negotiate(request.headers("accept-encoding"));
     coding.map_or((406, NOT_ACCEPTABLE), |coding| (200, Content::Page(exposition, coding)))
-}
-
-/// The path without the query; of an absolute URL as well (RFC 9112, section 3.2.2), unless it names no host.
-fn path_of(target: &str) -> &str {
-    let target = target.split_once('?').map_or(target, |(target, _query)| target);
-    match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').filter(|host_len| *host_len > 0).map_or("/", |at| &rest[at..]),
-        None => target,
-    }
 }
 
 #[cfg(test)]
@@ -127,6 +120,10 @@ mod tests {
         assert_eq!(
             answer("HEAD /metrics HTTP/1.0\r\n\r\n"),
             format!("HTTP/1.1 200 OK\r\n{fields}Connection: close\r\nContent-Length: 7\r\n\r\n")
+        );
+        assert_eq!(
+            answer("GET /metrics HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\n{fields}Connection: keep-alive\r\nContent-Length: 7\r\n\r\n")
         );
     }
 
@@ -170,6 +167,7 @@ mod tests {
         for (request, expected) in [
             ("GET /metrics?a=b", "HTTP/1.1 200 OK"),
             ("GET http://h:1/metrics?a", "HTTP/1.1 200 OK"),
+            ("GET HTTP://h/metrics", "HTTP/1.1 200 OK"),
             ("GET /-/healthy", "HTTP/1.1 200 OK"),
             ("HEAD /-/healthy", "HTTP/1.1 200 OK"),
             ("DELETE /-/healthy", "HTTP/1.1 405 Method Not Allowed"),

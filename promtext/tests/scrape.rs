@@ -55,6 +55,40 @@ fn a_scrape_shows_the_newest_snapshot() {
 }
 
 #[test]
+fn an_old_scraper_that_asks_for_it_keeps_its_connection_and_is_told_so() {
+    let endpoint = PromText::bind("127.0.0.1:0").unwrap();
+    let mut stream = TcpStream::connect(endpoint.local_addr()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    for (fields, connection, scrapes) in [("Connection: Keep-Alive\r\n", "keep-alive", 3), ("", "close", 1)] {
+        for _ in 0..scrapes {
+            stream.write_all(format!("GET /-/healthy HTTP/1.0\r\n{fields}\r\n").as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"ok\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                answer.push(byte[0]);
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.contains(&format!("\r\nConnection: {connection}\r\n")), "{answer}");
+        }
+    }
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "closed without being asked to stay");
+}
+
+#[test]
+fn a_scraper_that_waits_to_send_a_body_is_refused_before_it_does() {
+    let endpoint = PromText::bind("127.0.0.1:0").unwrap();
+    let mut stream = TcpStream::connect(endpoint.local_addr()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = "POST /metrics HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{answer}");
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+}
+
+#[test]
 fn what_is_delivered_is_what_scrapers_took() {
     let registry = Registry::new("checkout");
     registry.counter(Metric::new("hits"));

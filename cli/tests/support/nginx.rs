@@ -22,6 +22,11 @@ impl Nginx {
     pub(crate) const BODY: &str = "barewire\n";
 
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With more directives for its server.
+    pub(crate) fn start_with(directives: &str) -> Self {
         let (child, [port]) = serve(
             |dir, [port]| {
                 // A worker that gave up its rights could not write into our folder.
@@ -29,6 +34,7 @@ impl Nginx {
                 let config = CONFIG
                     .replace("@USER@", user)
                     .replace("@PORT@", &port.to_string())
+                    .replace("@DIRECTIVES@", directives)
                     .replace("@BODY@", Self::BODY);
                 let mut command = Command::new(program("nginx"));
                 command.arg("-e").arg("stderr").arg("-p").arg(dir.path());

@@ -11,7 +11,8 @@ const BODY: &[u8] = b"Hello from the other end of the wire.\n";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Request {
     is_head: bool,
-    keep_alive: bool,
+    is_last: bool,
+    connection: Option<&'static str>,
     is_stats: bool,
 }
 
@@ -19,8 +20,9 @@ impl Request {
     fn of(head: &RequestHead<'_>) -> Self {
         Request {
             is_head: head.method == "HEAD",
-            keep_alive: head.keep_alive,
-            is_stats: head.target == STATS,
+            is_last: !head.keep_alive,
+            connection: head.connection(head.keep_alive),
+            is_stats: head.path() == STATS,
         }
     }
 
@@ -29,7 +31,7 @@ impl Request {
     }
 
     pub(super) fn is_last(self) -> bool {
-        !self.keep_alive
+        self.is_last
     }
 }
 
@@ -38,6 +40,8 @@ impl Request {
 pub(super) struct Requests {
     decoder: RequestDecoder,
     request: Request,
+    /// The peer waits for leave to send the body of this request.
+    expects_continue: bool,
     /// What has come and is not decoded yet.
     input: Vec<u8>,
     start: usize,
@@ -57,14 +61,27 @@ impl Requests {
             self.start += consumed;
             match event {
                 Event::NeedMore => return Ok(None),
-                Event::Head(head) => self.request = Request::of(&head),
+                Event::Head(head) => {
+                    (self.request, self.expects_continue) = (Request::of(&head), head.expects_continue());
+                }
                 Event::Body(_) => {}
                 Event::End => {
-                    self.decoder = RequestDecoder::default();
+                    (self.decoder, self.expects_continue) = (RequestDecoder::default(), false);
                     return Ok(Some(self.request));
                 }
             }
         }
+    }
+}
+
+impl Requests {
+    /// Gives leave to send the body of the request at hand, once, if its peer waits for it; returns whether it does.
+    pub(super) fn push_continue(&mut self, out: &mut Vec<u8>) -> bool {
+        let is_due = std::mem::take(&mut self.expects_continue);
+        if is_due {
+            push_response_head(out, 100, &[], None);
+        }
+        is_due
     }
 }
 
@@ -77,8 +94,8 @@ pub(super) struct Answers {
 
 #[derive(Debug)]
 struct Answer {
-    /// Head and body, for a connection that stays and one that does not.
-    whole: [Vec<u8>; 2],
+    /// Head and body, without `Connection`, with `close` and with `keep-alive`.
+    whole: [Vec<u8>; 3],
     body_len: usize,
 }
 
@@ -104,11 +121,9 @@ impl Answers {
 
 impl Answer {
     fn new(status: u16, content_type: &str, body: &[u8]) -> Self {
-        let whole = [false, true].map(|is_last| {
+        let whole = [None, Some("close"), Some("keep-alive")].map(|connection| {
             let mut headers = vec![header("Content-Type", content_type)];
-            if is_last {
-                headers.push(header("Connection", "close"));
-            }
+            headers.extend(connection.map(|value| header("Connection", value)));
             let mut whole = Vec::new();
             push_response_head(&mut whole, status, &headers, Some(body.len() as u64));
             whole.extend_from_slice(body);
@@ -118,7 +133,11 @@ impl Answer {
     }
 
     fn push(&self, out: &mut Vec<u8>, request: Request) {
-        let whole = &self.whole[usize::from(request.is_last())];
+        let whole = match request.connection {
+            None => &self.whole[0],
+            Some("close") => &self.whole[1],
+            Some(_) => &self.whole[2],
+        };
         let body_len = if request.is_head { self.body_len } else { 0 };
         out.extend_from_slice(&whole[..whole.len() - body_len]);
     }
@@ -160,6 +179,37 @@ mod tests {
         for cut in 0..=input.len() {
             assert_eq!(answers(input, cut), expected, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn an_old_client_that_asks_for_it_is_told_that_its_connection_stays() {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection";
+        let kept = answers(b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET / HTTP/1.0\r\n\r\n", 0);
+        assert_eq!(kept.matches(&format!("{head}: keep-alive\r\n")).count(), 1, "{kept}");
+        assert_eq!(kept.matches(&format!("{head}: close\r\n")).count(), 1, "{kept}");
+    }
+
+    #[test]
+    fn figures_are_asked_for_by_path_or_by_url() {
+        for target in ["/-/stats", "HTTP://h/-/stats", "http://h:1/-/stats?a"] {
+            let asked = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert!(answers(asked.as_bytes(), 0).ends_with("{\"requests\":7}\n"), "{target}");
+        }
+    }
+
+    #[test]
+    fn leave_to_send_a_body_is_given_once_and_not_where_the_body_came_with_its_head() {
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+        let (mut requests, mut out) = (Requests::default(), Vec::new());
+        requests.feed(head.as_bytes());
+        assert_eq!(requests.next(), Ok(None));
+        assert_eq!([(); 2].map(|()| requests.push_continue(&mut out)), [true, false]);
+        assert_eq!(out, b"HTTP/1.1 100 Continue\r\n\r\n");
+        requests.feed(format!("hi{head}hi").as_bytes());
+        for _ in 0..2 {
+            assert!(requests.next().unwrap().is_some());
+        }
+        assert!(!requests.push_continue(&mut out));
     }
 
     #[test]

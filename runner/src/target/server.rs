@@ -240,6 +240,7 @@ impl Server {
             }
             match conn.requests.next() {
                 Ok(Some(request)) => self.take(at, request),
+                Ok(None) if conn.requests.push_continue(&mut conn.output) => {}
                 Ok(None) if !conn.is_readable => return Ok(Fate::Stays),
                 Ok(None) => match conn.fill(&mut self.buffer)? {
                     Fate::Ends => return Ok(Fate::Ends),

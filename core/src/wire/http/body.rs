@@ -49,21 +49,28 @@ impl Body {
 pub(super) struct Framing {
     /// The one value of all `Content-Length` fields.
     pub(super) length: Option<u64>,
-    /// How many transfer codings there are.
+    /// Elements of `Transfer-Encoding`, empty ones and `identity` too.
     pub(super) codings: usize,
-    /// The last of them is `chunked`.
-    pub(super) ends_chunked: bool,
+    /// The last of those that change anything.
+    pub(super) coding: Option<Coding>,
     /// `Connection` names `close`.
     close: bool,
     /// `Connection` names `keep-alive`.
     keep_alive: bool,
 }
 
+/// A transfer coding, by what it says about the end of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    Chunked,
+    Other,
+}
+
 impl Framing {
     pub(super) fn of(headers: &[httparse::Header<'_>]) -> Result<Self, HttpError> {
         let mut framing = Self::default();
         for header in headers {
-            framing.add(header)?;
+            framing.add(header.name.as_bytes(), header.value)?;
         }
         Ok(framing)
     }
@@ -74,11 +81,11 @@ impl Framing {
     }
 
     /// The length of the name tells most fields apart without looking at them.
-    fn add(&mut self, header: &httparse::Header<'_>) -> Result<(), HttpError> {
-        match header.name.len() {
-            10 if header.name.eq_ignore_ascii_case("connection") => self.add_connection(header.value),
-            14 if header.name.eq_ignore_ascii_case("content-length") => self.add_length(header.value)?,
-            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => self.add_codings(header.value),
+    pub(super) fn add(&mut self, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
+        match name.len() {
+            10 if name.eq_ignore_ascii_case(b"connection") => self.add_connection(value),
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.add_length(value)?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.add_codings(value),
             _ => {}
         }
         Ok(())
@@ -103,16 +110,22 @@ impl Framing {
         Ok(())
     }
 
+    /// An empty element says nothing (RFC 9110, section 5.6.1.2), and `identity` that nothing is coded (RFC 2616, section
+    /// 3.6).
     fn add_codings(&mut self, value: &[u8]) {
         for coding in elements(value) {
             self.codings += 1;
-            self.ends_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            match coding {
+                _ if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") => {}
+                _ if coding.eq_ignore_ascii_case(b"chunked") => self.coding = Some(Coding::Chunked),
+                _ => self.coding = Some(Coding::Other),
+            }
         }
     }
 }
 
 /// The elements of a comma-separated field value.
-fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }
 

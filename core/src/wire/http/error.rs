@@ -7,7 +7,8 @@ use std::{error::Error, fmt};
 pub enum HttpError {
     /// The first line is not one of HTTP/1.0 or HTTP/1.1.
     StartLine,
-    /// A header line is malformed: a bad name or value, a blank before the colon, a folded line.
+    /// A header line is malformed: of a request any; of a response one that may frame the body, or that has a NUL or a
+    /// carriage return in it.
     HeaderLine,
     /// A line of a request's head that ends in LF alone.
     LineEnd,
@@ -25,7 +26,7 @@ pub enum HttpError {
     AmbiguousLength,
     /// `101 Switching Protocols`, which nobody asked for.
     SwitchingProtocols,
-    /// One interim (1xx) response after another.
+    /// Interim (1xx) responses beyond their limit.
     TooManyInterim,
     /// A chunk whose size line is malformed, or whose size is beyond 64 bits.
     ChunkSize,

@@ -1,5 +1,7 @@
 //! Heads: written whole, and found in the input.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use super::{Header, HttpError, is_token};
@@ -123,11 +125,40 @@ impl<'b> Fields<'b> {
 
     /// The values of all fields of that name, in their order.
     pub(super) fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'b, 'n> {
-        self.0.split(|&byte| byte == b'\n').skip(1).filter_map(move |line| {
-            let value = line.get(name.len()..)?.strip_prefix(b":")?;
+        field_lines(self.0).skip(1).filter_map(move |line| {
+            let value = line.get(name.len()..)?.trim_ascii_start().strip_prefix(b":")?;
             line[..name.len()].eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
         })
     }
+}
+
+/// The lines of a head, those that are folded with their continuations, each with its end.
+pub(super) fn field_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = head;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at(field_line_len(rest)?);
+        rest = after;
+        Some(line)
+    })
+}
+
+/// A line that begins with a blank goes on with the one before (RFC 9112, section 5.2), unless that is the empty line
+/// which ends the head: the blank is the body's.
+fn field_line_len(lines: &[u8]) -> Option<usize> {
+    let mut ends = lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let is_end = |end: &usize| {
+        !matches!(lines.get(*end), Some(b' ' | b'\t')) || matches!(&lines[..*end], b"\r\n" | b"\n")
+    };
+    ends.find(is_end).or((!lines.is_empty()).then_some(lines.len()))
+}
+
+/// A value as it would be on one line.
+pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+    if !value.contains(&b'\n') {
+        return Cow::Borrowed(value);
+    }
+    let lines: Vec<&[u8]> = value.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    Cow::Owned(lines.join(b" ".as_slice()))
 }
 
 /// Field values may be secrets.

@@ -50,12 +50,19 @@ fn wire(head: &str, body: &[u8], ending: &Ending) -> Vec<u8> {
     wire
 }
 
+/// What breaks a rule and frames nothing.
+fn odd_field() -> impl Strategy<Value = &'static str> {
+    let odd =
+        ["A: b\r\n c\r\n\td\r\n", "A : b\r\n", "no colon\r\n", " first: a\r\n", ": b\r\n", "A: \u{1}\n \n"];
+    prop_oneof![Just(""), proptest::sample::select(odd.to_vec())]
+}
+
 fn response() -> impl Strategy<Value = Message> {
-    (0..3_usize, 200..600_u16, "[ -~]{0,20}", vec(any::<u8>(), 0..60), ending()).prop_map(
-        |(interim, status, noise, body, ending)| {
+    (0..12_usize, 200..600_u16, ("[ -~]{0,20}", odd_field()), vec(any::<u8>(), 0..60), ending()).prop_map(
+        |(interim, status, (noise, odd), body, ending)| {
             let interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(interim);
             let body = if matches!(status, 204 | 304) { Vec::new() } else { body };
-            let head = format!("{interim}HTTP/1.1 {status} Reason\r\nNoise: {noise}\r\n");
+            let head = format!("{interim}HTTP/1.1 {status} Reason\r\n{odd}Noise: {noise}\r\n");
             let wire = match status {
                 204 | 304 => format!("{head}Content-Length: 7\r\n\r\n").into_bytes(),
                 _ => wire(&head, &body, &ending),

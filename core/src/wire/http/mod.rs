@@ -21,6 +21,7 @@ mod header;
 mod known;
 #[cfg(test)]
 mod laws;
+mod lenient;
 mod request;
 mod response;
 mod url;

@@ -6,10 +6,13 @@ use httparse::{ParserConfig, Status};
 
 use super::{
     Event, HttpError, MAX_HEAD_BYTES, MAX_HEADERS,
-    body::{Body, Framing},
+    body::{Body, Coding, Framing, elements},
     chunk::Chunked,
     head::{Fields, HeadSearch},
 };
+
+/// How an absolute URL begins, in any case.
+const SCHEME: &str = "http://";
 
 /// Decodes one request at a time, and refuses whatever two servers might read in two ways (RFC 9112, section
 /// 11.2): a server answers such a request with 400 and closes.
@@ -44,10 +47,50 @@ pub struct RequestHead<'b> {
     pub keep_alive: bool,
     /// Whether a body follows: one that is chunked, or longer than nothing.
     pub has_body: bool,
+    /// The second number of the version: 0 of HTTP/1.0.
+    pub minor_version: u8,
     fields: Fields<'b>,
 }
 
 impl<'b> RequestHead<'b> {
+    /// The path without the query; of an absolute URL as well (RFC 9112, section 3.2.2), unless it names no host.
+    ///
+    /// ```
+    /// use barewire::wire::http::{Event, RequestDecoder};
+    ///
+    /// let input = b"GET HTTP://h/metrics?a HTTP/1.1\r\nHost: h\r\n\r\n";
+    /// let (_, Event::Head(head)) = RequestDecoder::default().decode(input)? else { panic!() };
+    /// assert_eq!(head.path(), "/metrics");
+    /// # Ok::<(), barewire::wire::http::HttpError>(())
+    /// ```
+    pub fn path(&self) -> &'b str {
+        let target = self.target.split_once('?').map_or(self.target, |(target, _query)| target);
+        match target.split_at_checked(SCHEME.len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => {
+                rest.find('/').filter(|host_len| *host_len > 0).map_or("/", |at| &rest[at..])
+            }
+            _ => target,
+        }
+    }
+
+    /// The value of `Connection` that an answer has to have, if any, when the connection `stays` afterwards: HTTP/1.0 has
+    /// to be told that it does, HTTP/1.1 that it does not (RFC 9112, section 9.3).
+    pub fn connection(&self, stays: bool) -> Option<&'static str> {
+        match (stays, self.minor_version) {
+            (false, _) => Some("close"),
+            (true, 0) => Some("keep-alive"),
+            (true, _) => None,
+        }
+    }
+
+    /// Whether the peer waits for `100 Continue` before it sends the body (RFC 9110, section 10.1.1).
+    pub fn expects_continue(&self) -> bool {
+        let is_continue = |option: &[u8]| option.eq_ignore_ascii_case(b"100-continue");
+        self.has_body
+            && self.minor_version > 0
+            && self.headers("expect").any(|value| elements(value).any(is_continue))
+    }
+
     /// The value of the first field of that name, in any case, without blanks around it.
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
         self.fields.value(name)
@@ -123,6 +166,7 @@ fn parse_head(input: &[u8]) -> Result<Parsed<'_>, HttpError> {
         target,
         keep_alive: framing.keeps_alive(minor_version),
         has_body: body != Body::EMPTY,
+        minor_version,
         fields: Fields::of(&head[..len]),
     };
     Ok(Some((start + len, (head, body))))
@@ -155,7 +199,9 @@ fn body_of(framing: &Framing, minor_version: u8) -> Result<Body, HttpError> {
     match (framing.codings, framing.length) {
         (0, length) => Ok(Body::Length(length.unwrap_or(0))),
         (_, Some(_)) => Err(HttpError::AmbiguousLength),
-        (1, None) if framing.ends_chunked && minor_version > 0 => Ok(Body::Chunked(Chunked::new())),
+        (1, None) if framing.coding == Some(Coding::Chunked) && minor_version > 0 => {
+            Ok(Body::Chunked(Chunked::new()))
+        }
         (_, None) => Err(HttpError::TransferEncoding),
     }
 }
@@ -181,6 +227,65 @@ mod tests {
                 Event::NeedMore => return Err(decoder.finish().unwrap_err()),
                 Event::End => return Ok((head.unwrap(), body, rest.to_vec())),
             }
+        }
+    }
+
+    fn head_of(input: &str) -> RequestHead<'_> {
+        let Ok((_, Event::Head(head))) = RequestDecoder::default().decode(input.as_bytes()) else {
+            panic!("a whole head: {input}")
+        };
+        head
+    }
+
+    #[test]
+    fn a_path_is_what_stands_between_the_host_and_the_query() {
+        for (target, expected) in [
+            ("/metrics", "/metrics"),
+            ("/metrics?a=/b", "/metrics"),
+            ("http://h:1/metrics?a", "/metrics"),
+            ("HTTP://h/metrics", "/metrics"),
+            ("hTTp://h//metrics", "//metrics"),
+            ("http://h", "/"),
+            ("http://h?/metrics", "/"),
+            ("http:///metrics", "/"),
+            ("https://h/metrics", "https://h/metrics"),
+            ("//h/metrics", "//h/metrics"),
+            ("*", "*"),
+        ] {
+            assert_eq!(
+                head_of(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")).path(),
+                expected,
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_tells_each_version_what_it_would_not_take_for_granted() {
+        for (version, stays, expected) in [
+            ("1.0", true, Some("keep-alive")),
+            ("1.0", false, Some("close")),
+            ("1.1", true, None),
+            ("1.1", false, Some("close")),
+        ] {
+            let input = format!("GET / HTTP/{version}\r\nHost: h\r\n\r\n");
+            assert_eq!(head_of(&input).connection(stays), expected, "{version}, {stays}");
+        }
+    }
+
+    #[test]
+    fn a_continuation_is_expected_where_a_body_waits_for_it() {
+        for (version, fields, expected) in [
+            ("1.1", "Content-Length: 5\r\nExpect: 100-continue", true),
+            ("1.1", "Transfer-Encoding: chunked\r\nexpect: a, 100-Continue", true),
+            ("1.1", "Content-Length: 5", false),
+            ("1.1", "Content-Length: 0\r\nExpect: 100-continue", false),
+            ("1.1", "Expect: 100-continue", false),
+            ("1.1", "Content-Length: 5\r\nExpect: 100-continues", false),
+            ("1.0", "Content-Length: 5\r\nExpect: 100-continue", false),
+        ] {
+            let input = format!("POST / HTTP/{version}\r\nHost: h\r\n{fields}\r\n\r\n");
+            assert_eq!(head_of(&input).expects_continue(), expected, "{version}: {fields}");
         }
     }
 

@@ -285,7 +285,7 @@ impl Answer {
         let retry_after = head.header("retry-after");
         Self {
             status: head.status,
-            retry_after: retry_after.and_then(|value| retry_after::parse(value, SystemTime::now())),
+            retry_after: retry_after.and_then(|value| retry_after::parse(&value, SystemTime::now())),
             can_stay: head.keep_alive,
         }
     }
