@@ -15,8 +15,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 a threshold failed or the load was not applied, 2 bad usage, 3 the target could not be reached.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -146,6 +145,13 @@ Examples:
                  \"steps\": [{\"name\": \"browse\", \"url\": \"/items\"}, {\"name\": \"buy\", \"url\": \"/buy\", \"body\": \"{}\"}],
                  \"thresholds\": [\"p95 < 500ms\", \"error_rate <= 1%\"]}'
 
+A threshold is avg, p50, p90, p95, p99, max, error_rate, dropped or throughput, then <, <=, > or >=, then a limit: ms or any
+time, % (always written, for 0.06 may mean 6%), or req/s. A percentile and max are of all requests, and one that failed is
+slower than any limit: 'p95 < 500ms' says that 95 of 100 were answered with success in time. avg is of those that
+succeeded. All other latencies, live, at the end and for exporters, are of requests that succeeded; failures have rows of
+their own. A run with thresholds fails, too, where more than 1% of the arrivals of a rate were dropped, as its load
+was not applied: \"max_dropped\": \"100%\" in the spec, or a threshold such as 'dropped < 5%', says otherwise.
+
 An EXPORTER is called like its flag, which means all of that kind, or by its number: influx-2 is the second --influx,
 influx-1 the first.
 A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret
@@ -153,7 +159,8 @@ itself, which everybody on this machine sees there. A last newline in a file doe
 of --auth is read again when it has changed, and when the receiver answers 401.
 Flags override what the spec says. Ctrl-C, SIGTERM and SIGHUP end the run in order; a second one leaves at once, and so
 does the first before the load began. Under nohup, SIGHUP ends nothing.
-Exit codes: 0 done, 1 a threshold failed, 2 bad usage, 3 the target could not be reached.";
+Exit codes: 0 done, 1 a threshold failed or the load was not applied, 2 bad usage, 3 the target could not be
+reached.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {

@@ -5,8 +5,8 @@ use std::{fmt, process::ExitCode};
 /// Why the command did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// A threshold of the plan was not kept. Exit code 1.
-    Threshold,
+    /// A threshold of the plan was not kept, or its load not applied. Exit code 1.
+    Threshold(String),
     /// An argument, a file or a setting is wrong; nothing was sent. Exit code 2.
     Usage(String),
     /// The target could not be reached. Exit code 3.
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Failure::Threshold => 1,
+            Failure::Threshold(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Unreachable(_) => 3,
             Failure::Defect(_) => 70,
@@ -29,8 +29,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Threshold => f.write_str("a threshold was not kept"),
-            Failure::Usage(text) | Failure::Unreachable(text) | Failure::Defect(text) => f.write_str(text),
+            Failure::Threshold(text)
+            | Failure::Usage(text)
+            | Failure::Unreachable(text)
+            | Failure::Defect(text) => f.write_str(text),
         }
     }
 }

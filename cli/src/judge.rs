@@ -4,6 +4,9 @@ use barewire::{Gauge, Metric, Registry, Shard};
 use barewire_runner::{Figures, Threshold, Verdict};
 
 /// One of three gauges a threshold: its value, its limit, and whether it holds.
+///
+/// A value that falls on failures is infinite, which not every format can say: it is absent, and the threshold does not
+/// hold.
 #[derive(Debug)]
 pub(crate) struct Judge<'a> {
     shard: Shard,
@@ -16,7 +19,8 @@ impl<'a> Judge<'a> {
             [
                 (
                     "load_test.threshold.value",
-                    "What a threshold judges: milliseconds, percent, or requests a second.",
+                    "The figure that a threshold judges, in milliseconds, percent, or requests a second; none where it falls \
+                     on requests that failed.",
                 ),
                 ("load_test.threshold.limit", "The bound of a threshold."),
                 ("load_test.threshold.ok", "Whether a threshold holds: 1 or 0."),
@@ -35,7 +39,7 @@ impl<'a> Judge<'a> {
         let shard = &mut self.shard;
         let judged = self.thresholds.iter().map(|(threshold, [value, limit, ok])| {
             let verdict = threshold.verdict(figures);
-            shard.set(*value, verdict.value.unwrap_or(f64::NAN));
+            shard.set(*value, verdict.measured.value().unwrap_or(f64::NAN));
             shard.set(*limit, threshold.limit());
             shard.set(*ok, f64::from(u8::from(verdict.ok)));
             (*threshold, verdict)

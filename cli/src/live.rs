@@ -15,6 +15,8 @@ pub(crate) struct Live {
     quiet: bool,
     last: Figures,
     window: Distribution,
+    /// Of requests that failed.
+    failures: Distribution,
 }
 
 impl Live {
@@ -24,7 +26,8 @@ impl Live {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             line.set_style(style);
         }
-        Live { line, quiet, last: Figures::default(), window: Distribution::default() }
+        let [window, failures] = [(); 2].map(|()| Distribution::default());
+        Live { line, quiet, last: Figures::default(), window, failures }
     }
 
     /// A way to print a warning without tearing the line.
@@ -44,7 +47,8 @@ impl Live {
             return;
         }
         now.judged().since_into(Some(self.last.judged()), &mut self.window);
-        let text = text(&now, &self.last, &self.window);
+        now.judged_failures().since_into(Some(self.last.judged_failures()), &mut self.failures);
+        let text = text(&now, &self.last, &self.window, &self.failures);
         self.last = now;
         if self.line.is_hidden() {
             console::eprint(&format!("{text}\n"));
@@ -68,18 +72,25 @@ fn warn(line: &ProgressBar, text: &str) {
     line.suspend(|| console::eprint(&format!("barewire: {text}\n")));
 }
 
-fn text(now: &Figures, last: &Figures, window: &Distribution) -> String {
+/// The figures of a window, whose latencies are those of the requests that succeeded, and those of its failures behind.
+fn text(now: &Figures, last: &Figures, window: &Distribution, failures: &Distribution) -> String {
     let requests = now.requests - last.requests;
     let elapsed = now.elapsed.saturating_sub(last.elapsed);
     format!(
-        "{:>4}s  {:>8} req/s  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}",
+        "{:>4}s  {:>8} req/s  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}{}",
         now.elapsed.as_secs(),
         format::rate(per_second(requests, elapsed)),
         format::quantile(window, 0.5),
         format::quantile(window, 0.99),
         format::quantile(window, 1.0),
         now.errors - last.errors,
+        failed(failures),
     )
+}
+
+fn failed(took: &Distribution) -> String {
+    let [p50, p99, max] = [0.5, 0.99, 1.0].map(|q| format::quantile(took, q));
+    if took.count() == 0 { String::new() } else { format!(" (p50 {p50}, p99 {p99}, max {max})") }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
@@ -97,9 +108,11 @@ mod tests {
         took.record(2_000_000);
         let last = Figures { elapsed: Duration::from_secs(1), requests: 10, errors: 1, ..Figures::default() };
         let now = Figures { elapsed: Duration::from_secs(3), requests: 30, errors: 4, ..Figures::default() };
-        assert_eq!(
-            text(&now, &last, &took),
-            "   3s      10.0 req/s  p50  2.00ms  p99  2.00ms  max  2.00ms  errors 3"
-        );
+        let line = "   3s      10.0 req/s  p50  2.00ms  p99  2.00ms  max  2.00ms  errors 3";
+        let mut failed = Distribution::default();
+        assert_eq!(text(&now, &last, &took, &failed), line);
+        failed.record(5_000_000);
+        let expected = format!("{line} (p50 5.00ms, p99 5.00ms, max 5.00ms)");
+        assert_eq!(text(&now, &last, &took, &failed), expected);
     }
 }

@@ -19,9 +19,20 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// Whether every threshold was kept.
+    /// Whether every threshold was kept, over a load that was applied.
     pub(crate) fn passed(&self) -> bool {
-        self.verdicts.iter().all(|(_, verdict)| verdict.ok)
+        self.complaint().is_none()
+    }
+
+    /// The reason why it did not pass.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let is_kept = self.verdicts.iter().all(|(_, verdict)| verdict.ok);
+        self.too_many_dropped().or_else(|| (!is_kept).then(|| "a threshold was not kept".to_owned()))
+    }
+
+    /// A load that was not applied, in a sentence.
+    pub(crate) fn too_many_dropped(&self) -> Option<String> {
+        self.totals.too_many_dropped(self.workload)
     }
 
     pub(crate) fn bottleneck(&self) -> Option<Bottleneck> {

@@ -24,9 +24,15 @@ pub(crate) struct Results<'a> {
     rps: Option<f64>,
     bytes_in: u64,
     bytes_out: u64,
+    /// Of requests that succeeded.
     latency_ms: Latency,
+    /// Of requests that failed, where any did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_latency_ms: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_time_ms: Option<Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_response_time_ms: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule_slip_ms: Option<Latency>,
     /// What kept the run from its rate: "generator", "target" or null.
@@ -58,6 +64,9 @@ struct Iterations {
     completed: u64,
     dropped: u64,
     unfinished: u64,
+    dropped_percent: Option<f64>,
+    /// Beyond it the load was not applied, and the run has failed; null where nothing is judged by it.
+    max_dropped_percent: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +76,8 @@ struct Step<'a> {
     errors: u64,
     bytes_in: u64,
     latency_ms: Latency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_latency_ms: Option<Latency>,
     errors_by_class: &'a BTreeMap<String, u64>,
 }
 
@@ -80,8 +91,12 @@ struct ErrorReason {
 #[derive(Debug, Serialize)]
 struct ThresholdResult {
     threshold: String,
+    /// Null where nothing was measured, or the figure falls on requests that failed.
     value: Option<f64>,
+    unit: &'static str,
     ok: bool,
+    /// The same as the summary has it.
+    measured: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,7 +134,9 @@ impl<'a> Results<'a> {
             bytes_in: figures.bytes_in,
             bytes_out: figures.bytes_out,
             latency_ms: Latency::of(&figures.latency),
+            failed_latency_ms: Latency::of_any(&figures.failed_latency),
             response_time_ms: workload.is_open().then(|| Latency::of(&figures.response_time)),
+            failed_response_time_ms: Latency::of_any(&figures.failed_response_time),
             schedule_slip_ms: workload.is_open().then(|| Latency::of(&figures.schedule_slip)),
             bottleneck: workload.is_open().then(|| outcome.bottleneck().map(Bottleneck::name)),
             iterations: Iterations {
@@ -127,6 +144,8 @@ impl<'a> Results<'a> {
                 completed: totals.completed,
                 dropped: totals.dropped,
                 unfinished: totals.unfinished,
+                dropped_percent: figures.dropped_percent(),
+                max_dropped_percent: workload.max_dropped_percent(),
             },
             steps: figures.steps.iter().map(|(name, figures)| Step::of(name, figures)).collect(),
             errors_by_class: &figures.errors_by_class,
@@ -136,8 +155,10 @@ impl<'a> Results<'a> {
                 .iter()
                 .map(|(threshold, verdict)| ThresholdResult {
                     threshold: threshold.to_string(),
-                    value: verdict.value,
+                    value: verdict.measured.value(),
+                    unit: threshold.unit(),
                     ok: verdict.ok,
+                    measured: threshold.tell(verdict.measured),
                 })
                 .collect(),
             exporters: outcome.lanes.iter().map(Exporter::of).collect(),
@@ -146,6 +167,10 @@ impl<'a> Results<'a> {
 }
 
 impl Latency {
+    fn of_any(took: &Distribution) -> Option<Self> {
+        (took.count() > 0).then(|| Latency::of(took))
+    }
+
     fn of(took: &Distribution) -> Self {
         let quantile = |q| took.quantile(q).map(ms);
         Latency {
@@ -174,6 +199,7 @@ impl<'a> Step<'a> {
             errors: figures.errors,
             bytes_in: figures.bytes_in,
             latency_ms: Latency::of(&figures.latency),
+            failed_latency_ms: Latency::of_any(&figures.failed_latency),
             errors_by_class: &figures.errors_by_class,
         }
     }

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     watch.follow(&load, &interrupt, &mut live);
     let totals = load.join()?;
 
-    let (figures, verdicts) = watch.verdicts(totals.elapsed);
+    let (figures, verdicts) = watch.verdicts(&totals);
     let mut outcome = Outcome {
         run_id: &run_id,
         workload: &workload,
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(path) = &args.results {
         write(path, &outcome)?;
     }
-    if outcome.passed() { Ok(()) } else { Err(Failure::Threshold) }
+    outcome.complaint().map_or(Ok(()), |why| Err(Failure::Threshold(why)))
 }
 
 /// What to run, by the target argument and the flags; and the embedded target, where that is what is loaded.

@@ -39,11 +39,20 @@ fn headline(workload: &Workload, figures: &Figures) -> String {
 fn push_latencies(out: &mut String, figures: &Figures) {
     push(out, "  latency       mean      p50      p90      p95      p99    p99.9      max");
     // Under a rate the honest one comes first.
-    if figures.response_time.count() > 0 {
+    if figures.schedule_slip.count() > 0 {
         push_latency(out, "from due", &figures.response_time);
         push_latency(out, "due, sent", &figures.schedule_slip);
     }
     push_latency(out, "from sent", &figures.latency);
+    push_failed_latencies(out, figures);
+}
+
+/// Rows of their own for requests that failed, for they are in no other.
+fn push_failed_latencies(out: &mut String, figures: &Figures) {
+    let rows = [("fail, due", &figures.failed_response_time), ("fail,sent", &figures.failed_latency)];
+    for (name, took) in rows.into_iter().filter(|(_, took)| took.count() > 0) {
+        push_latency(out, name, took);
+    }
 }
 
 fn push_latency(out: &mut String, name: &str, took: &Distribution) {
@@ -113,15 +122,16 @@ fn push_steps(out: &mut String, figures: &Figures) {
 }
 
 fn push_thresholds(out: &mut String, outcome: &Outcome<'_>) {
-    if outcome.verdicts.is_empty() {
+    if outcome.verdicts.is_empty() && outcome.too_many_dropped().is_none() {
         return;
     }
     push(out, "");
+    if let Some(text) = outcome.too_many_dropped() {
+        push(out, &format!("  FAILED {text}"));
+    }
     for (threshold, verdict) in &outcome.verdicts {
         let mark = if verdict.ok { "ok    " } else { "FAILED" };
-        let value =
-            verdict.value.map_or_else(|| "nothing measured".to_owned(), |value| format!("{value:.3}"));
-        push(out, &format!("  {mark} {threshold}: {value}"));
+        push(out, &format!("  {mark} {threshold}: {}", threshold.tell(verdict.measured)));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use barewire::{Event, LaneReport, Registry, Reporting};
-use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, Threshold, Verdict};
+use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, Threshold, Totals, Verdict};
 
 use crate::{interrupt::Interrupt, judge::Judge, live::Live};
 
@@ -38,9 +38,9 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The figures of a run that has lasted for `elapsed`, and the verdicts on them.
-    pub(crate) fn verdicts(&mut self, elapsed: Duration) -> (Figures, Vec<(&'a Threshold, Verdict)>) {
-        let figures = Figures::of(&self.registry.snapshot(), elapsed);
+    /// The figures of a run that came to `totals`, and the verdicts on them.
+    pub(crate) fn verdicts(&mut self, totals: &Totals) -> (Figures, Vec<(&'a Threshold, Verdict)>) {
+        let figures = Figures::of(&self.registry.snapshot(), totals.elapsed).with_totals(totals);
         let verdicts = self.judge(&figures);
         (figures, verdicts)
     }

@@ -65,6 +65,14 @@ const ROWS: &[(&[&str], &[&str])] = &[
         &["thresholds[0]: ", "'p95 ~ 5ms'", "write"],
     ),
     (
+        &[r#"{"target": "http://TARGET/", "thresholds": ["error_rate < 0.06"]}"#],
+        &["thresholds[0]: ", "'error_rate < 0.06' has no unit", "'error_rate < 0.06%' or 'error_rate < 6%'"],
+    ),
+    (
+        &[r#"{"target": "http://TARGET/", "max_dropped": 0.05}"#],
+        &["max_dropped: ", "'0.05' has no unit", "write '0.05%', or '5%'"],
+    ),
+    (
         &[r#"{"target": "http://TARGET/", "steps": [{"headers": {"X": "a\r\nB: c"}}]}"#],
         &["steps[0].headers", "'X'", "remove it"],
     ),

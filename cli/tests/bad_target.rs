@@ -305,7 +305,10 @@ impl Told {
             dropped: count("/iterations/dropped"),
             unfinished: count("/iterations/unfinished"),
             elapsed: Duration::from_secs_f64(number("/duration_s")),
-            longest: Duration::from_secs_f64(number("/latency_ms/max") / 1e3),
+            longest: Duration::from_secs_f64(
+                // One of them is missing or null where all succeeded, or none did.
+                number("/latency_ms/max").max(number("/failed_latency_ms/max")) / 1e3,
+            ),
             zeros: sum("zeroCount"),
             timed: sum("count"),
             shortest: points.into_iter().map(lowest_bound).fold(f64::MAX, f64::min),

@@ -20,6 +20,7 @@ mod otlp {
         http.client.request.body.size  histogram By  load_test.step http.request.method
         http.client.response.body.size  histogram By  load_test.step http.request.method outcome
         http.client.response_time  histogram s  load_test.step
+        http.client.response_time  histogram s  load_test.step error.type
         http.client.schedule_slip  histogram s  load_test.step
         http.client.requests  sum 1  load_test.step http.request.method outcome
         http.client.errors  sum 1  load_test.step http.request.method error.type
@@ -91,6 +92,7 @@ mod page {
         http_client_request_body_size_bytes  histogram bytes  load_test_step http_request_method
         http_client_response_body_size_bytes  histogram bytes  load_test_step http_request_method outcome
         http_client_response_time_seconds  histogram seconds  load_test_step
+        http_client_response_time_seconds  histogram seconds  load_test_step error_type
         http_client_schedule_slip_seconds  histogram seconds  load_test_step
         http_client_requests_total  counter -  load_test_step http_request_method outcome
         http_client_errors_total  counter -  load_test_step http_request_method error_type

@@ -26,6 +26,7 @@ mod agent {
         http.client.request.body.size  sketch -  load_test.step http.request.method
         http.client.response.body.size  sketch -  load_test.step http.request.method outcome
         http.client.response_time  sketch -  load_test.step
+        http.client.response_time  sketch -  load_test.step error.type
         http.client.schedule_slip  sketch -  load_test.step
         http.client.requests  rate -  load_test.step http.request.method outcome
         http.client.errors  rate -  load_test.step http.request.method error.type
@@ -74,6 +75,7 @@ mod influx {
         http.client.request.body.size  histogram -  load_test.step http.request.method
         http.client.response.body.size  histogram -  load_test.step http.request.method outcome
         http.client.response_time  histogram -  load_test.step
+        http.client.response_time  histogram -  load_test.step error.type
         http.client.schedule_slip  histogram -  load_test.step
         http.client.requests  integer -  load_test.step http.request.method outcome
         http.client.errors  integer -  load_test.step http.request.method error.type

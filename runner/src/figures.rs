@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use barewire::{Distribution, Metric, Precision, Reading, Snapshot};
+use barewire::{Distribution, Metric, OVERFLOW, Precision, Reading, Snapshot};
 
-use crate::name;
+use crate::{name, outcome::FAILURE, run::Totals};
 
 /// The figures of a run, or of one step of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,12 +24,22 @@ pub struct Figures {
     pub bytes_in: u64,
     /// Bytes sent, heads included.
     pub bytes_out: u64,
-    /// Service time, from sent to received, of all requests whatever became of them, in nanoseconds.
+    /// Service time, from sent to received, of requests that succeeded, in nanoseconds.
     pub latency: Distribution,
-    /// Response time, from due to received, in nanoseconds; empty under the closed model.
+    /// Service time of requests that failed, to their failure.
+    pub failed_latency: Distribution,
+    /// Response time, from due to received, of requests that succeeded, in nanoseconds; empty under the closed model.
     pub response_time: Distribution,
+    /// Response time of requests that failed, to their failure; empty under the closed model.
+    pub failed_response_time: Distribution,
     /// From due to sent, of the requests that were sent, in nanoseconds; empty under the closed model.
     pub schedule_slip: Distribution,
+    /// Arrivals that were due, as far as their fate is known: completed or dropped, and at the end all of them.
+    pub scheduled: u64,
+    /// Arrivals that never found a free connection; none before the load has ended.
+    pub dropped: u64,
+    /// Whether a part of the figures was folded into series of others, and figures may be too low.
+    pub is_folded: bool,
     /// The same for each step, in the order of the plan; a step has none itself.
     pub steps: Vec<(String, Figures)>,
 }
@@ -41,6 +51,7 @@ impl Figures {
         let mut places = HashMap::new();
         for (metric, reading) in snapshot.readings() {
             whole.add(metric, reading);
+            whole.is_folded |= is_of_folded(metric);
             let Some(step) = metric.label_value(name::STEP) else { continue };
             let at = *places.entry(step.to_text()).or_insert_with_key(|step| {
                 let figures = Figures { elapsed, ..Figures::default() };
@@ -49,6 +60,10 @@ impl Figures {
             });
             whole.steps[at].1.add(metric, reading);
         }
+        // Where the counters of one name were lost, those of the other were not.
+        let by_class = |figures: &Figures| figures.errors_by_class.values().sum();
+        whole.errors = whole.errors.max(by_class(&whole));
+        whole.steps.iter_mut().for_each(|(_, step)| step.errors = step.errors.max(by_class(step)));
         whole
     }
 
@@ -68,9 +83,42 @@ impl Figures {
         (self.requests > 0).then(|| self.errors as f64 * 100.0 / self.requests as f64)
     }
 
-    /// The latency that thresholds judge: response time where there is any, service time otherwise.
+    /// The figures of a run that has ended, with what became of all its arrivals.
+    #[must_use]
+    pub fn with_totals(self, totals: &Totals) -> Self {
+        Figures { scheduled: totals.scheduled, dropped: totals.dropped, ..self }
+    }
+
+    /// The share of arrivals that were dropped, 0 to 100; `None` as long as none was either dropped or completed.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn dropped_percent(&self) -> Option<f64> {
+        (self.scheduled > 0).then(|| self.dropped as f64 * 100.0 / self.scheduled as f64)
+    }
+
+    /// The latency that thresholds judge, of requests that succeeded: response time where there is any, service time
+    /// otherwise.
     pub fn judged(&self) -> &Distribution {
-        if self.response_time.count() > 0 { &self.response_time } else { &self.latency }
+        if self.has_response_times() { &self.response_time } else { &self.latency }
+    }
+
+    /// The same of requests that failed.
+    pub fn judged_failures(&self) -> &Distribution {
+        if self.has_response_times() { &self.failed_response_time } else { &self.failed_latency }
+    }
+
+    /// The time within which the share `q` of all requests was answered with success; `None` where so many were not.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn quantile_of_all(&self, q: f64) -> Option<u64> {
+        let successes = self.judged().count();
+        // A request without a duration has no success to show for it.
+        let all = self.requests.max(successes + self.judged_failures().count());
+        let rank = ((q * all as f64).ceil() as u64).clamp(1, all.max(1));
+        // Half a place before the end of its own, where no rounding leads to a neighbour.
+        (rank <= successes).then(|| self.judged().quantile((rank as f64 - 0.5) / successes as f64)).flatten()
+    }
+
+    fn has_response_times(&self) -> bool {
+        self.response_time.count() + self.failed_response_time.count() > 0
     }
 
     #[allow(clippy::cast_precision_loss)]
@@ -80,23 +128,46 @@ impl Figures {
 
     fn add(&mut self, metric: &Metric, reading: Reading<'_>) {
         match (metric.name.as_str(), reading) {
-            (name::REQUESTS, Reading::Counter(n)) => self.requests += n,
+            (name::REQUESTS, Reading::Counter(n)) => self.add_requests(metric, n),
             (name::ERRORS, Reading::Counter(n)) => self.add_errors(metric, n),
             (name::RECEIVED, Reading::Counter(n)) => self.bytes_in += n,
             (name::SENT, Reading::Counter(n)) => self.bytes_out += n,
-            (name::DURATION, Reading::Histogram(took)) => self.latency.merge(took),
+            (name::ITERATIONS, Reading::Counter(n)) => self.scheduled += n,
+            (name::ITERATIONS_DROPPED, Reading::Counter(n)) => {
+                self.scheduled += n;
+                self.dropped += n;
+            }
+            (name::DURATION, Reading::Histogram(took)) => match metric.label_value(name::ERROR_TYPE) {
+                None => self.latency.merge(took),
+                Some(_) => self.failed_latency.merge(took),
+            },
             (name::SCHEDULE_SLIP, Reading::Histogram(slip)) => self.schedule_slip.merge(slip),
-            (name::RESPONSE_TIME, Reading::Histogram(took)) => self.response_time.merge(took),
+            (name::RESPONSE_TIME, Reading::Histogram(took)) => match metric.label_value(name::ERROR_TYPE) {
+                None => self.response_time.merge(took),
+                Some(_) => self.failed_response_time.merge(took),
+            },
             _ => {}
         }
     }
 
+    fn add_requests(&mut self, metric: &Metric, n: u64) {
+        self.requests += n;
+        if metric.label_value(name::OUTCOME) == Some(&FAILURE.into()) {
+            self.errors += n;
+        }
+    }
+
     fn add_errors(&mut self, metric: &Metric, n: u64) {
-        self.errors += n;
         if let Some(class) = metric.label_value(name::ERROR_TYPE).filter(|_| n > 0) {
             *self.errors_by_class.entry(class.to_text().into_owned()).or_default() += n;
         }
     }
+}
+
+/// Whether a series holds what was counted for others, past the budget of the registry.
+fn is_of_folded(metric: &Metric) -> bool {
+    let is_of_requests = metric.label_value(name::STEP).is_some();
+    is_of_requests && metric.labels.iter().all(|label| label.value == OVERFLOW.into())
 }
 
 impl Default for Figures {
@@ -109,8 +180,13 @@ impl Default for Figures {
             bytes_in: 0,
             bytes_out: 0,
             latency: Distribution::new(Precision::Three),
+            failed_latency: Distribution::new(Precision::Three),
             response_time: Distribution::new(Precision::Three),
+            failed_response_time: Distribution::new(Precision::Three),
             schedule_slip: Distribution::default(),
+            scheduled: 0,
+            dropped: 0,
+            is_folded: false,
             steps: Vec::new(),
         }
     }

@@ -56,8 +56,8 @@ pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use log::{JsonLog, Origin};
 pub use outcome::Failure;
 pub use plan::{
-    DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Kind, Plan, PlanError, Stage, Step, ThinkTime,
-    Threshold, Verdict, Workload, parse_duration,
+    DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_MAX_DROPPED_PERCENT, DEFAULT_TIMEOUT, Kind, Measured,
+    Percent, Plan, PlanError, Stage, Step, ThinkTime, Threshold, Verdict, Workload, parse_duration,
 };
 pub use profile::{Profile, Wire};
 pub use run::{Run, RunError, Totals};

@@ -76,7 +76,7 @@ struct StepMeters {
     request_size: Histogram,
     response_sizes: [Histogram; 2],
     open: Option<OpenMeters>,
-    errors: [Option<Counter>; Failure::ALL.len()],
+    failed: [Option<FailureMeters>; Failure::ALL.len()],
     durations: ByOutcome<Histogram>,
     samples: ByOutcome<SampleSeries>,
 }
@@ -94,6 +94,14 @@ struct RequestLabels {
 /// Handles of series that tell requests apart by status and failure.
 #[derive(Debug)]
 struct ByOutcome<T>(Vec<(Outcome, T)>);
+
+/// Requests of one class of failures.
+#[derive(Debug, Clone, Copy)]
+struct FailureMeters {
+    errors: Counter,
+    /// Under a rate.
+    response_time: Option<Histogram>,
+}
 
 /// What only arrivals have: a time at which they are due.
 #[derive(Debug, Clone, Copy)]
@@ -135,22 +143,28 @@ impl Meters {
         let (shard, meters) = (&mut self.shard, &mut self.steps[step]);
         let duration = meters.duration(shard, exchange.outcome);
         shard.record(duration, exchange.service_ns);
-        if let Some(open) = meters.open {
-            shard.record(open.response_time, exchange.response_ns);
-        }
         shard.add(meters.bytes_in, exchange.bytes_in);
         shard.add(meters.bytes_out, exchange.bytes_out);
         if meters.request_body_len > 0 && exchange.bytes_out > 0 {
             shard.record(meters.request_size, meters.request_body_len);
         }
-        let response_size = if exchange.outcome.failure.is_none() {
-            shard.add(meters.successes, 1);
-            meters.response_sizes[0]
-        } else {
-            shard.add(meters.failures, 1);
-            let errors = meters.errors(shard, exchange.outcome);
-            shard.add(errors, 1);
-            meters.response_sizes[1]
+        let response_size = match exchange.outcome.failure {
+            None => {
+                if let Some(open) = meters.open {
+                    shard.record(open.response_time, exchange.response_ns);
+                }
+                shard.add(meters.successes, 1);
+                meters.response_sizes[0]
+            }
+            Some(failure) => {
+                let failed = meters.failed(shard, failure);
+                if let Some(response_time) = failed.response_time {
+                    shard.record(response_time, exchange.response_ns);
+                }
+                shard.add(meters.failures, 1);
+                shard.add(failed.errors, 1);
+                meters.response_sizes[1]
+            }
         };
         if exchange.outcome.status.is_some() {
             shard.record(response_size, exchange.body_bytes);
@@ -230,7 +244,7 @@ impl StepMeters {
             request_size: size(request_size),
             response_sizes: [SUCCESS, FAILURE].map(|outcome| size(response_size(outcome))),
             open: is_open.then(|| OpenMeters::new(registry, &step.name)),
-            errors: Default::default(),
+            failed: Default::default(),
             durations: ByOutcome::new(),
             samples: ByOutcome::new(),
         }
@@ -263,18 +277,28 @@ impl StepMeters {
         })
     }
 
-    fn errors(&mut self, shard: &Shard, outcome: Outcome) -> Counter {
-        let Some(failure) = outcome.failure else { return self.failures };
+    /// The series of requests that failed this way; they appear with the first of them.
+    fn failed(&mut self, shard: &Shard, failure: Failure) -> FailureMeters {
         let (step, method) = (self.request.step.as_str(), self.request.method.as_str());
-        *self.errors[failure as usize].get_or_insert_with(|| {
-            let metric = Metric::new(name::ERRORS)
-                .unit(Unit::One)
-                .help("Requests that failed, by the class of their failure.")
-                .label(name::STEP, step)
-                .label(name::METHOD, method)
-                .label(name::ERROR_TYPE, failure.name());
-            shard.registry().counter(metric)
-        })
+        let is_open = self.open.is_some();
+        *self.failed[failure as usize]
+            .get_or_insert_with(|| FailureMeters::new(shard.registry(), (step, method), failure, is_open))
+    }
+}
+
+impl FailureMeters {
+    fn new(registry: &Registry, (step, method): (&str, &str), failure: Failure, is_open: bool) -> Self {
+        let errors = Metric::new(name::ERRORS)
+            .unit(Unit::One)
+            .help("Requests that failed, by the class of their failure.")
+            .label(name::STEP, step)
+            .label(name::METHOD, method)
+            .label(name::ERROR_TYPE, failure.name());
+        let response_time = || response_time(step).label(name::ERROR_TYPE, failure.name());
+        FailureMeters {
+            errors: registry.counter(errors),
+            response_time: is_open.then(|| registry.histogram(response_time())),
+        }
     }
 }
 
@@ -329,13 +353,19 @@ impl<T: Copy> ByOutcome<T> {
 
 impl OpenMeters {
     fn new(registry: &Registry, step: &str) -> Self {
-        let time = |name, help| Metric::new(name).unit(Unit::Seconds).help(help).label(name::STEP, step);
-        let response =
-            time(name::RESPONSE_TIME, "Time from when a request was due to the last byte of its response.");
-        let slip = time(name::SCHEDULE_SLIP, "Time from when a request was due to when it was sent.");
+        let slip = "Time from when a request was due to when it was sent.";
         OpenMeters {
-            response_time: registry.histogram(response.precision(Precision::Three)),
-            schedule_slip: registry.histogram(slip),
+            response_time: registry.histogram(response_time(step)),
+            schedule_slip: registry.histogram(time_of(step, name::SCHEDULE_SLIP, slip)),
         }
     }
+}
+
+fn response_time(step: &str) -> Metric {
+    let help = "Time from when a request was due to the last byte of its response.";
+    time_of(step, name::RESPONSE_TIME, help).precision(Precision::Three)
+}
+
+fn time_of(step: &str, name: &str, help: &'static str) -> Metric {
+    Metric::new(name).unit(Unit::Seconds).help(help).label(name::STEP, step)
 }

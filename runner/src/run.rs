@@ -17,8 +17,8 @@ use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
-    clock::now_ns, fault::Reasons, lag::Bottleneck, meter::resting, plan::Workload, sampling::Sampling,
-    source::Pool, worker::Worker,
+    clock::now_ns, fault::Reasons, figures::Figures, lag::Bottleneck, meter::resting, plan::Workload,
+    sampling::Sampling, source::Pool, worker::Worker,
 };
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
@@ -181,6 +181,19 @@ impl Drop for Run {
 }
 
 impl Totals {
+    /// A load that was not applied, in a sentence: more of its arrivals were dropped than `workload` allows.
+    pub fn too_many_dropped(&self, workload: &Workload) -> Option<String> {
+        let percent = Figures::default().with_totals(self).dropped_percent()?;
+        let most = workload.max_dropped_percent()?;
+        let (dropped, scheduled) = (self.dropped, self.scheduled);
+        (percent > most).then(|| {
+            format!(
+                "the load was not applied: {dropped} of {scheduled} arrivals were dropped, {percent:.1}% where \
+                 {most}% may be; give more connections, or allow it by \"max_dropped\": \"100%\""
+            )
+        })
+    }
+
     /// What kept an open load of so many threads from its rate, if it was behind for a good part of its time.
     ///
     /// Where most failures are a want of this machine, the target is not to blame.

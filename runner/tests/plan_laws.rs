@@ -58,12 +58,13 @@ fn plan() -> impl Strategy<Value = Plan> {
     let counts =
         (option::of(any::<u32>()), option::of(rate()), option::of(any::<u32>()), option::of(any::<u32>()));
     let times = [(); 4].map(|()| option::of(duration()));
-    let rest = (option::of(any::<u64>()), option::of(think_time()), vec(threshold(), 0..3));
+    let share = option::of((0..=1000_u32).prop_map(|tenths| format!("{}%", f64::from(tenths) / 10.0)));
+    let rest = (option::of(any::<u64>()), option::of(think_time()), vec(threshold(), 0..3), share);
     (head, counts, times, rest).prop_map(|(head, counts, times, rest)| {
         let (name, kind, target, steps, stages) = head;
         let (users, rate, connections, threads) = counts;
         let [duration, ramp_up, ramp_down, timeout] = times;
-        let (iterations, think_time, thresholds) = rest;
+        let (iterations, think_time, thresholds, share) = rest;
         let thresholds = thresholds.iter().map(|text| text.parse().unwrap()).collect();
         Plan {
             name,
@@ -82,6 +83,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             think_time,
             timeout,
             thresholds,
+            max_dropped: share.map(|share| share.parse().unwrap()),
         }
     })
 }
@@ -126,10 +128,17 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn threshold() -> impl Strategy<Value = String> {
-    let figure = prop_oneof![Just("avg"), Just("p95"), Just("max"), Just("error_rate"), Just("throughput")];
+    let figure = prop_oneof![
+        Just(("avg", "")),
+        Just(("p95", "ms")),
+        Just(("max", "ms")),
+        Just(("error_rate", "%")),
+        Just(("dropped", "%")),
+        Just(("throughput", "")),
+    ];
     let comparison = prop_oneof![Just("<"), Just("<="), Just(">"), Just(">=")];
     (figure, comparison, 0..1_000_000_u32)
-        .prop_map(|(figure, comparison, limit)| format!("{figure} {comparison} {limit}"))
+        .prop_map(|((figure, unit), comparison, limit)| format!("{figure} {comparison} {limit}{unit}"))
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -156,6 +165,7 @@ fn write(plan: &Plan) -> Json {
         ("think_time", plan.think_time.map(write_think_time)),
         ("timeout", plan.timeout.map(write_duration)),
         ("thresholds", Some(json!(thresholds))),
+        ("max_dropped", plan.max_dropped.map(|share| json!(share.to_string()))),
     ])
 }
 

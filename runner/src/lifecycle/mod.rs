@@ -21,7 +21,7 @@ pub use self::meter::LifecycleMeter;
 use crate::{
     name,
     pace::{Piece, RATE_SCALE},
-    plan::{Load, Threshold, Verdict, Workload},
+    plan::{Load, Measured, Threshold, Verdict, Workload},
     system::CpuUse,
 };
 
@@ -175,14 +175,16 @@ impl Lifecycle {
     pub fn judge(&mut self, elapsed: Duration, verdicts: &[(&Threshold, Verdict)]) -> Vec<Event> {
         let mut events = Vec::new();
         for (at, (threshold, verdict)) in verdicts.iter().enumerate() {
-            let (Some(value), Some(was_breached)) = (verdict.value, self.breached.get_mut(at)) else {
+            let Some(was_breached) =
+                self.breached.get_mut(at).filter(|_| verdict.measured != Measured::Nothing)
+            else {
                 continue;
             };
             if !std::mem::replace(was_breached, !verdict.ok) && !verdict.ok {
                 let event = self
                     .event(name::THRESHOLD_BREACHED, elapsed)
                     .title(format!("Threshold breached: {threshold}"))
-                    .text(format!("It is at {value:.3} {} so far.", threshold.unit()))
+                    .text(so_far(threshold, verdict.measured))
                     .level(Level::Warning)
                     .label(name::THRESHOLD, threshold.to_string());
                 events.push(event);
@@ -326,6 +328,13 @@ impl LoadUnit {
             LoadUnit::Users => level,
             LoadUnit::Rate => level / RATE_SCALE,
         }
+    }
+}
+
+fn so_far(threshold: &Threshold, measured: Measured) -> String {
+    match measured {
+        Measured::Value(value) => format!("It is at {value:.3} {} so far.", threshold.unit()),
+        _ => format!("So far, it {}.", threshold.tell(measured)),
     }
 }
 

@@ -98,8 +98,9 @@ fn a_breach_is_told_once_until_the_threshold_holds_again() {
     let fields = r#""users": 1, "thresholds": ["p95 < 500ms", "error_rate <= 1%"]"#;
     let mut run = lifecycle(fields);
     let [p95, errors] = ["p95 < 500ms", "error_rate <= 1%"].map(|text| text.parse::<Threshold>().unwrap());
-    let verdict = |value: f64, ok| Verdict { value: Some(value), ok };
-    let silent = Verdict { value: None, ok: false };
+    let verdict = |value: f64, ok| Verdict { measured: Measured::Value(value), ok };
+    let silent = Verdict { measured: Measured::Nothing, ok: false };
+    let failure = Verdict { measured: Measured::Failure, ok: false };
     let rows = [
         ("nothing was measured", silent, silent, vec![]),
         ("both hold", verdict(5.0, true), verdict(0.0, true), vec![]),
@@ -113,6 +114,13 @@ fn a_breach_is_told_once_until_the_threshold_holds_again() {
             verdict(501.0, false),
             verdict(2.0, false),
             vec!["p95 < 500ms at 501.000 ms"],
+        ),
+        ("both have recovered", verdict(5.0, true), verdict(0.0, true), vec![]),
+        (
+            "one falls on failures",
+            failure,
+            verdict(0.0, true),
+            vec!["p95 < 500ms So far, it falls on requests that failed, which are slower than any limit."],
         ),
     ];
     for (why, first, second, expected) in rows {

@@ -58,7 +58,8 @@ fn stats(span: Span) -> impl Iterator<Item = Rule> {
         ("percentile_95", Show::Quantile(0.95)),
         ("percentile_99", Show::Quantile(0.99)),
     ];
+    let succeeded = || Select::of(name::DURATION).without(name::ERROR_TYPE);
     let latencies = latencies
-        .map(|(shown, show)| Rule::new(shown, name::DURATION).unit(Unit::Milliseconds).show(show).over(span));
+        .map(|(shown, show)| Rule::new(shown, succeeded()).unit(Unit::Milliseconds).show(show).over(span));
     counts.into_iter().chain(latencies)
 }

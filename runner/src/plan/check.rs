@@ -5,7 +5,8 @@ use std::{sync::Arc, thread, time::Duration};
 use barewire::wire::http::{Header, Scheme, Url, is_token, push_request_head};
 
 use super::{
-    DEFAULT_TIMEOUT, Defaults, Plan, PlanError, Stage, Step, ThinkTime, Workload,
+    DEFAULT_MAX_DROPPED_PERCENT, DEFAULT_TIMEOUT, Defaults, Percent, Plan, PlanError, Stage, Step, ThinkTime,
+    Threshold, Workload,
     workload::{self, Load},
 };
 use crate::{
@@ -46,7 +47,16 @@ pub(super) fn check(plan: &Plan) -> Result<Workload> {
         threads: check_threads(plan.threads, connections)?,
         timeout_ns: nanos(timeout),
         thresholds: plan.thresholds.clone(),
+        max_dropped: max_dropped(plan, is_open),
     })
+}
+
+/// The share of dropped arrivals beyond which a run fails. Who sets thresholds wants to know of a load that was not
+/// applied, and who sets one for just that has said how much of it.
+fn max_dropped(plan: &Plan, is_open: bool) -> Option<f64> {
+    let is_judged = !plan.thresholds.is_empty() && !plan.thresholds.iter().any(Threshold::is_of_dropped);
+    let given = plan.max_dropped.map(Percent::value);
+    given.or(is_judged.then_some(DEFAULT_MAX_DROPPED_PERCENT)).filter(|_| is_open)
 }
 
 /// There is one way to say when a run ends.

@@ -7,6 +7,7 @@
 
 mod check;
 mod error;
+mod percent;
 mod serde_think;
 mod span;
 mod threshold;
@@ -20,8 +21,9 @@ use serde::Deserialize;
 pub(crate) use self::workload::{Load, Step as WorkStep};
 pub use self::{
     error::PlanError,
+    percent::Percent,
     span::parse_duration,
-    threshold::{Threshold, Verdict},
+    threshold::{Measured, Threshold, Verdict},
     workload::Workload,
 };
 
@@ -29,6 +31,8 @@ pub use self::{
 pub const DEFAULT_CONNECTIONS: u32 = 64;
 /// How long a run lasts when nothing is said.
 pub const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+/// Arrivals in a hundred that a run with thresholds may drop when nothing is said: beyond, the load was not applied.
+pub const DEFAULT_MAX_DROPPED_PERCENT: f64 = 1.0;
 /// How long a request may take when nothing is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -98,6 +102,9 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// What must hold of the whole run.
     pub thresholds: Vec<Threshold>,
+    /// The share of the scheduled arrivals that may be dropped; unless given, [`DEFAULT_MAX_DROPPED_PERCENT`] where there
+    /// are thresholds, none of them for `dropped`.
+    pub max_dropped: Option<Percent>,
 }
 
 /// One request of an iteration. `Debug` leaves out its query, values of headers, and the body.

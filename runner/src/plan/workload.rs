@@ -21,6 +21,7 @@ pub struct Workload {
     pub(crate) threads: usize,
     pub(crate) timeout_ns: u64,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) max_dropped: Option<f64>,
 }
 
 /// Who starts an iteration, and when.
@@ -95,6 +96,11 @@ impl Workload {
     /// How many worker threads there are.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// The share of the scheduled arrivals that may be dropped, 0 to 100; `None` where nothing is judged by it.
+    pub fn max_dropped_percent(&self) -> Option<f64> {
+        self.max_dropped
     }
 
     /// What must hold of the whole run.

@@ -2,7 +2,8 @@
 //!
 //! Its own percentiles are those of the whole run, which hide what happens now; here they are those of the window,
 //! and the run's stand beside them as `loadpilot_run_latency_…`. Under a rate the latency counts from when a request
-//! was due; without one there is no target rate to show.
+//! was due; without one there is no target rate to show. Latencies are those of requests that succeeded, and the target
+//! rate is in requests, as the current one is.
 
 use ::barewire::{
     Unit,
@@ -13,10 +14,12 @@ use crate::{name, plan::Workload};
 
 pub(super) fn view(workload: &Workload) -> View {
     let latency = if workload.is_open() { name::RESPONSE_TIME } else { name::DURATION };
-    View::table(rules(latency)).scope("loadpilot", "")
+    View::table(rules(latency, workload.steps.len())).scope("loadpilot", "")
 }
 
-fn rules(source: &'static str) -> Vec<Rule> {
+#[allow(clippy::cast_precision_loss, reason = "a plan has ten thousand steps at most")]
+fn rules(latency: &'static str, steps: usize) -> Vec<Rule> {
+    let source = || Select::of(latency).without(name::ERROR_TYPE);
     let failed = || Select::of(name::REQUESTS).only(name::OUTCOME, "failure");
     let whole = [
         Rule::new("loadpilot_requests_total", name::REQUESTS).help("Requests so far."),
@@ -24,19 +27,21 @@ fn rules(source: &'static str) -> Vec<Rule> {
         Rule::new("loadpilot_current_rps", name::REQUESTS)
             .show(Show::Rate)
             .help("Requests a second, over the last window as it was measured."),
+        // An arrival is an iteration, with a request for each step.
         Rule::new("loadpilot_target_rps", name::TARGET_RATE)
+            .show(Show::Level(steps as f64))
             .help("Requests a second that the plan asks for."),
         Rule::new("loadpilot_active_workers", name::USERS).help("Virtual users at work."),
         Rule::new("loadpilot_elapsed_secs", name::ELAPSED).help("Seconds since the load began."),
         Rule::new("loadpilot_phase", name::PHASE).by("phase").help("1 for the present phase."),
     ];
-    let window = LATENCIES.map(|latency| latency.rule("loadpilot_latency", source));
-    let run = LATENCIES.map(|latency| latency.rule("loadpilot_run_latency", source).over(Span::Run));
+    let window = LATENCIES.map(|latency| latency.rule("loadpilot_latency", source()));
+    let run = LATENCIES.map(|latency| latency.rule("loadpilot_run_latency", source()).over(Span::Run));
     let counts = [
         Rule::new("loadpilot_task_requests_total", name::REQUESTS).help("Requests of a task so far."),
         Rule::new("loadpilot_task_errors_total", failed()).help("Failed requests of a task so far."),
     ];
-    let of_task = TASK_LATENCIES.map(|latency| latency.rule("loadpilot_task_latency", source));
+    let of_task = TASK_LATENCIES.map(|latency| latency.rule("loadpilot_task_latency", source()));
     let task = counts.into_iter().chain(of_task).map(|rule| rule.by_as(name::STEP, "task"));
     whole.into_iter().chain(window).chain(run).chain(task).collect()
 }
@@ -54,7 +59,7 @@ const LATENCIES: [Latency; 5] = [P50, P95, P99, MAX, MEAN];
 const TASK_LATENCIES: [Latency; 3] = [P50, P99, MEAN];
 
 impl Latency {
-    fn rule(self, prefix: &str, source: &'static str) -> Rule {
+    fn rule(self, prefix: &str, source: Select) -> Rule {
         let Latency(what, show) = self;
         Rule::new(format!("{prefix}_{what}_ms"), source)
             .unit(Unit::Milliseconds)

@@ -1,4 +1,5 @@
-//! Tigrister's vocabulary: aggregates of the last window, and cumulative sums.
+//! Tigrister's vocabulary: aggregates of the last window, and cumulative sums. Latencies are those of requests that
+//! succeeded.
 
 use ::barewire::{
     Unit,
@@ -59,7 +60,9 @@ impl Family {
         let by_outcome = |outcome: &str| Select::of(name::REQUESTS).only(name::OUTCOME, outcome);
         let latencies = LATENCIES.map(|(suffix, show)| {
             let name = format!("{}.{suffix}", self.latency);
-            Rule::new(name, name::DURATION).unit(Unit::Milliseconds).show(show)
+            Rule::new(name, Select::of(name::DURATION).without(name::ERROR_TYPE))
+                .unit(Unit::Milliseconds)
+                .show(show)
         });
         let counts = [
             Rule::new(self.throughput, by_outcome("success"))

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{eventually, run, target, times};
+use crate::support::{eventually, run, target, timed, times};
 use barewire::{LabelValue, Reading, Registry};
 use barewire_runner::{Behaviour, Figures, Plan, Run, Stall, Step, Target, ThinkTime, Totals};
 
@@ -19,7 +19,7 @@ fn url(target: &Target) -> String {
 fn assert_agree(target: &Target, totals: &Totals, figures: &Figures) {
     assert_eq!(figures.requests, target.requests());
     assert_eq!(totals.completed + totals.dropped + totals.unfinished, totals.scheduled);
-    assert_eq!(figures.latency.count(), figures.requests);
+    assert_eq!(timed(figures), figures.requests);
     assert_eq!(totals.requests_unfinished, 0);
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{answering, classes, eventually, read_head, run, server, times};
+use crate::support::{answering, classes, eventually, read_head, run, server, timed, times};
 use barewire::Registry;
 use barewire_runner::{Plan, Run, RunError, Step, ThinkTime};
 
@@ -20,7 +20,7 @@ const MS: Duration = Duration::from_millis(1);
 /// Runs so many requests; the failures.
 fn failures(addr: SocketAddr, requests: u64) -> Vec<String> {
     let (totals, figures) = run(&times(addr, requests));
-    assert_eq!((totals.completed, figures.requests, figures.latency.count()), (requests, requests, requests));
+    assert_eq!((totals.completed, figures.requests, timed(&figures)), (requests, requests, requests));
     classes(&figures)
 }
 
@@ -154,7 +154,7 @@ fn a_timeout_has_its_true_duration() {
     let plan = Plan { timeout: Some(150 * MS), ..times(addr, 2) };
     let (_, figures) = run(&plan);
     assert_eq!(classes(&figures), ["timeout:2"]);
-    let (least, most) = (figures.latency.min().unwrap(), figures.latency.max().unwrap());
+    let (least, most) = (figures.failed_latency.min().unwrap(), figures.failed_latency.max().unwrap());
     assert!(least >= 150_000_000 && most < 400_000_000, "{least} {most}");
 }
 

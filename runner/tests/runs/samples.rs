@@ -136,7 +136,7 @@ fn a_sample_says_of_its_request_what_the_metrics_say_of_all() {
     let bad = expected("http.response.status_code=500 error.type='status' outcome='failure'");
     assert_eq!(shown, HashMap::from([(good, 200 - figures.errors), (bad, figures.errors)]));
     let sum: u64 = samples.iter().map(|(_, sample)| sample.duration_ns).sum();
-    assert_eq!(u128::from(sum), figures.latency.sum());
+    assert_eq!(u128::from(sum), figures.latency.sum() + figures.failed_latency.sum());
     for (metric, sample) in &samples {
         let is_good = metric.label_value("outcome") == Some(&"success".into());
         assert_eq!(sample.bytes, if is_good { 38 } else { 9 });

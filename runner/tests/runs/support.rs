@@ -91,3 +91,8 @@ pub(crate) fn eventually(is_true: impl Fn() -> bool) -> bool {
     }
     is_true()
 }
+
+/// Requests with a duration, good or bad.
+pub(crate) fn timed(figures: &Figures) -> u64 {
+    figures.latency.count() + figures.failed_latency.count()
+}

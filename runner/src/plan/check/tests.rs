@@ -149,7 +149,7 @@ fn text_that_is_no_plan_is_refused_by_path() {
     let rows = [
         (
             r#", "step": []"#,
-            "step: unknown field `step`, expected one of `name`, `type`, `target`, `steps`, `users`, `rate`, `connections`, `threads`, `duration`, `iterations`, `ramp_up`, `ramp_down`, `stages`, `think_time`, `timeout`, `thresholds`",
+            "step: unknown field `step`, expected one of `name`, `type`, `target`, `steps`, `users`, `rate`, `connections`, `threads`, `duration`, `iterations`, `ramp_up`, `ramp_down`, `stages`, `think_time`, `timeout`, `thresholds`, `max_dropped`",
         ),
         (
             r#", "steps": [{}, {"uri": "/"}]"#,
