@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 a threshold failed or the load was not applied, 2 bad usage, 3 the target could not be reached.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 a threshold failed or the load was not applied, 2 bad usage, 3 the target could not be reached, 70 a defect, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -52,6 +52,11 @@ pub(crate) struct RunArgs {
     /// How long a request may take [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+
+    /// How long after the end requests in flight are waited for and, with --rate, requests that were due are sent; what is
+    /// left then is counted as dropped or unfinished [default: --timeout]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) drain: Option<Duration>,
 
     /// Stream OTLP/JSON to a Collector's base URL, metrics alone to a URL that is used as it stands, or all to a file,
     /// one document a line, or to stdout; repeatable
@@ -160,7 +165,7 @@ of --auth is read again when it has changed, and when the receiver answers 401.
 Flags override what the spec says. Ctrl-C, SIGTERM and SIGHUP end the run in order; a second one leaves at once, and so
 does the first before the load began. Under nohup, SIGHUP ends nothing.
 Exit codes: 0 done, 1 a threshold failed or the load was not applied, 2 bad usage, 3 the target could not be
-reached.";
+reached, 70 a defect, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {

@@ -33,12 +33,22 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{}{unit}", three_digits(value))
 }
 
-/// A rate a second, without digits that say nothing.
+/// A rate a second, without digits that say nothing: `0.0014`, `12.3`, `123457`.
 pub(crate) fn rate(per_second: Option<f64>) -> String {
-    per_second.map_or_else(
-        || "-".to_owned(),
-        |rate| if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") },
-    )
+    match per_second {
+        None => "-".to_owned(),
+        Some(rate @ 100.0..) => format!("{rate:.0}"),
+        // Three significant digits, and not those that are zero.
+        Some(rate) if rate > 0.0 && rate < 1.0 => {
+            format!("{}", format!("{rate:.2e}").parse().unwrap_or(rate))
+        }
+        Some(rate) => format!("{rate:.1}"),
+    }
+}
+
+/// Seconds with one decimal, if it is one: `3.2 s`, `10 s`.
+pub(crate) fn short(time: Duration) -> String {
+    format!("{} s", (time.as_secs_f64() * 10.0).round() / 10.0)
 }
 
 /// Seconds with two decimals.
@@ -63,6 +73,9 @@ mod tests {
         let times = [0, 999, 1_000, 12_345, 999_900, 1_234_567, 45_600_000_000].map(time);
         assert_eq!(times, ["0ns", "999ns", "1.00us", "12.3us", "1000us", "1.23ms", "45.6s"]);
         assert_eq!([12, 1_234, 45_600_000, 7_890_000_000].map(bytes), ["12B", "1.23kB", "45.6MB", "7.89GB"]);
-        assert_eq!([None, Some(12.34), Some(123_456.7)].map(rate), ["-", "12.3", "123457"]);
+        let rates = [None, Some(0.0), Some(0.0014), Some(0.5), Some(1.0 / 3.0), Some(12.34), Some(123_456.7)];
+        assert_eq!(rates.map(rate), ["-", "0.0", "0.0014", "0.5", "0.333", "12.3", "123457"]);
+        let times = [0, 3_240, 10_000].map(|ms| short(Duration::from_millis(ms)));
+        assert_eq!(times, ["0 s", "3.2 s", "10 s"]);
     }
 }

@@ -58,6 +58,20 @@ impl Live {
         }
     }
 
+    /// Shows what a drain waits for.
+    pub(crate) fn drain(&self, in_flight: u64, left: Duration) {
+        if self.quiet {
+            return;
+        }
+        let text = format!("draining, {in_flight} in flight, {} s left", left.as_secs_f64().ceil());
+        if self.line.is_hidden() {
+            console::eprint(&format!("{text}\n"));
+        } else {
+            self.line.tick();
+            self.line.set_message(text);
+        }
+    }
+
     /// Says, on a terminal, what takes a while.
     pub(crate) fn say(&self, text: &'static str) {
         self.line.set_message(text);

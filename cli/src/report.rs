@@ -3,7 +3,7 @@
 use barewire::LaneReport;
 use barewire_runner::{Bottleneck, Failure as Class, Figures, Status, Threshold, Totals, Verdict, Workload};
 
-use crate::format;
+use crate::{failure::Failure, format, interrupt::Signal};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) figures: &'a Figures,
     pub(crate) verdicts: Vec<(&'a Threshold, Verdict)>,
     pub(crate) lanes: Vec<LaneReport>,
-    /// Whether it was ended before its time.
-    pub(crate) aborted: bool,
+    /// The signal that ended it before its time.
+    pub(crate) ended_by: Option<Signal>,
 }
 
 impl Outcome<'_> {
@@ -57,7 +57,7 @@ impl Outcome<'_> {
             return Some(text);
         }
         let (behind, total) =
-            (self.totals.behind, self.totals.elapsed.as_secs_f64() * threads(self.workload));
+            (self.totals.behind, self.totals.lasted().as_secs_f64() * threads(self.workload));
         let percent = 100.0 * behind.as_secs_f64() / total;
         let slip = format::quantile(&self.figures.schedule_slip, 0.99);
         Some(match self.bottleneck()? {
@@ -72,8 +72,16 @@ impl Outcome<'_> {
         })
     }
 
+    /// What the exit code of the command tells of the run.
+    pub(crate) fn verdict(&self) -> Result<(), Failure> {
+        match self.ended_by {
+            Some(signal) => Err(Failure::Signal(signal)),
+            None => self.complaint().map_or(Ok(()), |why| Err(Failure::Threshold(why))),
+        }
+    }
+
     pub(crate) fn status(&self) -> Status {
-        match (self.aborted, self.passed()) {
+        match (self.ended_by.is_some(), self.passed()) {
             (true, _) => Status::Aborted,
             (false, true) => Status::Passed,
             (false, false) => Status::Failed,

@@ -18,9 +18,17 @@ pub(crate) struct Results<'a> {
     target: String,
     connections: usize,
     threads: usize,
+    /// The signal that ended the run, if one did.
+    ended_by: Option<&'static str>,
     duration_s: f64,
+    /// The time after that in which what was in flight or due was waited for.
+    drained_s: f64,
     requests: u64,
     errors: u64,
+    /// Requests that were sent in the drain, and so are no part of the rate.
+    late_requests: u64,
+    /// Requests that were sent and cut off by the end of the drain.
+    unanswered: u64,
     rps: Option<f64>,
     bytes_in: u64,
     bytes_out: u64,
@@ -127,9 +135,13 @@ impl<'a> Results<'a> {
             target: workload.target().to_string(),
             connections: workload.connections(),
             threads: workload.threads(),
+            ended_by: outcome.ended_by.map(|signal| signal.name),
             duration_s: figures.elapsed.as_secs_f64(),
+            drained_s: totals.drained.as_secs_f64(),
             requests: figures.requests,
             errors: figures.errors,
+            late_requests: totals.late_requests,
+            unanswered: totals.requests_unfinished,
             rps: figures.rate(),
             bytes_in: figures.bytes_in,
             bytes_out: figures.bytes_out,

@@ -70,12 +70,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         figures: &figures,
         verdicts,
         lanes: Vec::new(),
-        aborted: interrupt.is_set(),
+        ended_by: interrupt.signal(),
     };
     let status = outcome.status();
     registry.resource("load_test.status", status.name());
     live.say("delivering the last snapshot");
-    outcome.lanes = watch.end(totals.elapsed, status, FINAL_FLUSH);
+    outcome.lanes = watch.end(totals.lasted(), status, FINAL_FLUSH);
     linger(&pages, args.linger, &interrupt, &live);
     pages.iter().for_each(|page| page.settle(&mut outcome.lanes));
     if let (Some(Bottleneck::Generator), Some(text)) = (outcome.bottleneck(), outcome.bottleneck_text()) {
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(path) = &args.results {
         write(path, &outcome)?;
     }
-    outcome.complaint().map_or(Ok(()), |why| Err(Failure::Threshold(why)))
+    outcome.verdict()
 }
 
 /// What to run, by the target argument and the flags; and the embedded target, where that is what is loaded.
@@ -132,6 +132,7 @@ fn with_flags(mut plan: Plan, args: &RunArgs) -> Plan {
     }
     plan.threads = args.threads.or(plan.threads);
     plan.timeout = args.timeout.or(plan.timeout);
+    plan.drain = args.drain.or(plan.drain);
     if args.duration.is_some() {
         plan.duration = args.duration;
         plan.iterations = None;

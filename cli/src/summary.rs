@@ -1,15 +1,21 @@
 //! What a run came to, as text.
 
+use std::time::Duration;
+
 use barewire::{Distribution, LaneReport};
 use barewire_runner::{Failure, Figures, Reasons, Workload};
 
 use crate::{format, report::Outcome};
+
+/// A drain that is shorter is no news.
+const NOTABLE_DRAIN: Duration = Duration::from_millis(100);
 
 /// The summary of a run.
 pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
     let mut out = String::new();
     let Outcome { workload, figures, .. } = outcome;
     push(&mut out, &headline(workload, figures));
+    push_end(&mut out, outcome);
     push(&mut out, "");
     push_latencies(&mut out, figures);
     push(&mut out, "");
@@ -34,6 +40,27 @@ fn headline(workload: &Workload, figures: &Figures) -> String {
         workload.connections(),
         workload.threads(),
     )
+}
+
+/// How the run ended, where that was not by itself and at once.
+fn push_end(out: &mut String, outcome: &Outcome<'_>) {
+    let Outcome { workload, totals, .. } = outcome;
+    if let Some(signal) = outcome.ended_by {
+        let of =
+            workload.duration().map_or_else(String::new, |whole| format!(" of {}", format::short(whole)));
+        push(out, &format!("ended by {} after {}{of}", signal.name, format::short(totals.elapsed)));
+    }
+    if totals.drained >= NOTABLE_DRAIN {
+        let unanswered = match totals.requests_unfinished {
+            0 => String::new(),
+            count => format!(", {count} requests were cut off unanswered"),
+        };
+        let late = match totals.late_requests {
+            0 => String::new(),
+            count => format!(", {count} requests were sent in it and are no part of the rate"),
+        };
+        push(out, &format!("drained for {}{late}{unanswered}", format::short(totals.drained)));
+    }
 }
 
 fn push_latencies(out: &mut String, figures: &Figures) {

@@ -32,9 +32,19 @@ impl<'a> Watch<'a> {
             self.advance(elapsed);
             if elapsed.as_secs() > looked {
                 looked = elapsed.as_secs();
-                live.show(self.look(elapsed));
+                self.show(load, elapsed, live);
             }
             thread::sleep(GLANCE);
+        }
+    }
+
+    /// Shows the last second. What the drain brings changes no rate, so it is shown by itself.
+    fn show(&mut self, load: &Run, elapsed: Duration, live: &mut Live) {
+        match load.drain().filter(|drain| drain.since >= Duration::from_secs(1)) {
+            Some(drain) => {
+                live.drain(Figures::of(&self.registry.snapshot(), elapsed).in_flight, drain.left);
+            }
+            None => live.show(self.look(elapsed)),
         }
     }
 

@@ -30,7 +30,9 @@ fn midst(run: &Child, file: &str) {
 fn an_interrupted_run_ends_in_order() {
     let target = Target::start(&["--delay", "1ms"]);
     let url = target.url();
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for (signal, name, code) in
+        [(Signal::INT, "SIGINT", 130), (Signal::TERM, "SIGTERM", 143), (Signal::HUP, "SIGHUP", 129)]
+    {
         let before = target.requests();
         let run = barewire(
             ["run", &url, "-c", "8", "-d", "60s", "--otlp", "file:o.jsonl", "--profile", "tigrister"]
@@ -41,7 +43,9 @@ fn an_interrupted_run_ends_in_order() {
         run.signal(signal);
         let ended = Ended::of(run);
 
-        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!((ended.code, &ended.results["ended_by"]), (code, &json!(name)), "{}", ended.stderr);
+        let told = format!("\nended by {name} after ");
+        assert!(ended.stdout.contains(&told) && ended.stdout.contains(" s of 60 s\n"), "{}", ended.stdout);
         let told = format!("  {} requests, ", requests(&ended));
         assert!(ended.stdout.contains(&told), "no {told:?} in {}", ended.stdout);
         assert_eq!((&ended.results["status"], &ended.results["errors"]), (&json!("aborted"), &json!(0)));
@@ -73,8 +77,9 @@ fn requests_that_never_come_back_do_not_hold_up_the_end() {
     let asked = Instant::now();
     let ended = Ended::of(run);
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert_eq!((requests(&ended), &ended.results["iterations"]["unfinished"]), (0, &json!(8)));
+    assert_eq!(ended.results["unanswered"], 8);
     assert!(ended.stdout.contains("  8 iterations scheduled: 0 completed, 0 dropped, 8 unfinished"));
     assert_eq!(ended.results["latency_ms"]["p99"], Value::Null);
 }
@@ -201,7 +206,7 @@ fn the_page_grows_as_long_as_the_run_lasts() {
     assert_eq!(health.status, 200);
     run.signal(Signal::INT);
     let ended = Ended::of(run);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
 }
 
 /// Name, kind, unit.

@@ -18,8 +18,16 @@ pub struct Figures {
     pub requests: u64,
     /// Those of them that failed.
     pub errors: u64,
+    /// Requests that were sent after the load had ended, and so are no part of a rate.
+    pub late_requests: u64,
+    /// Those of the late ones that failed.
+    pub late_errors: u64,
+    /// Requests without an outcome, because the end of the run cut them off. For a percentile they are failures.
+    pub unanswered: u64,
     /// The failures by the names of their classes ([`Failure::name`](crate::Failure::name)); none that are zero.
     pub errors_by_class: BTreeMap<String, u64>,
+    /// Requests that wait for their response.
+    pub in_flight: u64,
     /// Bytes received, heads included.
     pub bytes_in: u64,
     /// Bytes sent, heads included.
@@ -69,12 +77,13 @@ impl Figures {
 
     /// Successful requests a second; `None` when no time has passed.
     pub fn throughput(&self) -> Option<f64> {
-        self.per_second(self.requests.saturating_sub(self.errors))
+        let successes = self.requests.saturating_sub(self.errors);
+        self.per_second(successes.saturating_sub(self.late_requests - self.late_errors))
     }
 
     /// Requests a second, whatever became of them; `None` when no time has passed.
     pub fn rate(&self) -> Option<f64> {
-        self.per_second(self.requests)
+        self.per_second(self.requests.saturating_sub(self.late_requests))
     }
 
     /// The share of failed requests, 0 to 100; `None` when there are no requests.
@@ -86,7 +95,14 @@ impl Figures {
     /// The figures of a run that has ended, with what became of all its arrivals.
     #[must_use]
     pub fn with_totals(self, totals: &Totals) -> Self {
-        Figures { scheduled: totals.scheduled, dropped: totals.dropped, ..self }
+        Figures {
+            scheduled: totals.scheduled,
+            dropped: totals.dropped,
+            late_requests: totals.late_requests,
+            late_errors: totals.late_errors,
+            unanswered: totals.requests_unfinished,
+            ..self
+        }
     }
 
     /// The share of arrivals that were dropped, 0 to 100; `None` as long as none was either dropped or completed.
@@ -111,7 +127,7 @@ impl Figures {
     pub fn quantile_of_all(&self, q: f64) -> Option<u64> {
         let successes = self.judged().count();
         // A request without a duration has no success to show for it.
-        let all = self.requests.max(successes + self.judged_failures().count());
+        let all = self.unanswered + self.requests.max(successes + self.judged_failures().count());
         let rank = ((q * all as f64).ceil() as u64).clamp(1, all.max(1));
         // Half a place before the end of its own, where no rounding leads to a neighbour.
         (rank <= successes).then(|| self.judged().quantile((rank as f64 - 0.5) / successes as f64)).flatten()
@@ -130,6 +146,12 @@ impl Figures {
         match (metric.name.as_str(), reading) {
             (name::REQUESTS, Reading::Counter(n)) => self.add_requests(metric, n),
             (name::ERRORS, Reading::Counter(n)) => self.add_errors(metric, n),
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a count, kept as a gauge"
+            )]
+            (name::IN_FLIGHT, Reading::Gauge(count)) => self.in_flight += count.unwrap_or(0.0) as u64,
             (name::RECEIVED, Reading::Counter(n)) => self.bytes_in += n,
             (name::SENT, Reading::Counter(n)) => self.bytes_out += n,
             (name::ITERATIONS, Reading::Counter(n)) => self.scheduled += n,
@@ -175,8 +197,12 @@ impl Default for Figures {
         Figures {
             elapsed: Duration::ZERO,
             requests: 0,
+            late_requests: 0,
+            late_errors: 0,
+            unanswered: 0,
             errors: 0,
             errors_by_class: BTreeMap::new(),
+            in_flight: 0,
             bytes_in: 0,
             bytes_out: 0,
             latency: Distribution::new(Precision::Three),

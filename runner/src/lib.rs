@@ -60,7 +60,7 @@ pub use plan::{
     Percent, Plan, PlanError, Stage, Step, ThinkTime, Threshold, Verdict, Workload, parse_duration,
 };
 pub use profile::{Profile, Wire};
-pub use run::{Run, RunError, Totals};
+pub use run::{Drain, Run, RunError, Totals};
 pub use sampling::Sampling;
 pub use system::{CpuUse, SystemUsage};
 pub use target::{Behaviour, Delay, Stall, Target};

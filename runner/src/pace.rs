@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-/// Levels of a rate curve are in arrivals per 1000 seconds.
-pub(crate) const RATE_SCALE: f64 = 1e3;
+/// Levels of a rate curve are in billionths of an arrival per second, so that a rate keeps nine decimals.
+pub(crate) const RATE_SCALE: f64 = 1e9;
 
-/// Twice the area of one arrival, in arrivals per 1000 s, times nanoseconds.
-const TWICE_ONE: u128 = 2 * 1_000 * 1_000_000_000;
+/// Twice the area of one arrival, in those levels times nanoseconds. The largest area, 10^7 arrivals a second for a
+/// hundred years, is 2 · 10^16 · 3.2 · 10^18, a five-thousandth of what 128 bits hold.
+const TWICE_ONE: u128 = 2 * 1_000_000_000 * 1_000_000_000;
 
 /// A level over time: straight pieces, one behind the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -202,9 +203,17 @@ mod tests {
     use proptest::prelude::*;
 
     const S: u64 = 1_000_000_000;
+    /// An arrival per 1000 seconds.
+    const MILLI: u64 = 1_000_000;
+
+    /// A rate curve whose levels are in arrivals per 1000 seconds.
+    fn rates(level: u64, lines: &[(u64, u64)]) -> Curve {
+        let lines: Vec<(u64, u64)> = lines.iter().map(|(len_ns, to)| (*len_ns, to * MILLI)).collect();
+        Curve::new(level * MILLI, &lines)
+    }
 
     fn flat(level: u64, len_ns: u64) -> Curve {
-        Curve::new(level, &[(len_ns, level)])
+        rates(level, &[(len_ns, level)])
     }
 
     fn due(curve: &Curve, thread: u64, threads: u64) -> Vec<u64> {
@@ -226,6 +235,7 @@ mod tests {
             ("the end itself is outside", 1_000, 4 * S, 4),
             ("a nanosecond more holds one more", 1_000, 4 * S + 1, 5),
             ("a rate of nothing has none", 0, 10 * S, 0),
+            ("one every 1000 seconds", 1, 1_000 * S, 1),
             ("a hundred thousand a second for a day", 100_000_000, 86_400 * S, 8_640_000_000),
         ] {
             assert_eq!(flat(rate, len_ns).arrivals(), expected, "{why}");
@@ -240,26 +250,26 @@ mod tests {
 
     #[test]
     fn a_ramp_holds_its_mean_rate_and_is_dense_where_it_is_high() {
-        let up = Curve::new(0, &[(10 * S, 2_000)]);
+        let up = rates(0, &[(10 * S, 2_000)]);
         assert_eq!(up.arrivals(), 10);
         let seconds: Vec<u64> = due(&up, 0, 1).iter().map(|ns| ns / 1_000_000).collect();
         assert_eq!(seconds, [0, 3162, 4472, 5477, 6324, 7071, 7745, 8366, 8944, 9486]);
-        let down = Curve::new(2_000, &[(10 * S, 0)]);
+        let down = rates(2_000, &[(10 * S, 0)]);
         let seconds: Vec<u64> = due(&down, 0, 1).iter().map(|ns| ns / 1_000_000).collect();
         assert_eq!(seconds, [0, 513, 1055, 1633, 2254, 2928, 3675, 4522, 5527, 6837]);
     }
 
     #[test]
     fn a_plateau_behind_a_ramp_goes_on_where_the_ramp_ended() {
-        let curve = Curve::new(0, &[(S, 1_000), (2 * S, 1_000)]);
+        let curve = rates(0, &[(S, 1_000), (2 * S, 1_000)]);
         assert_eq!(due(&curve, 0, 1), [0, S + S / 2, 2 * S + S / 2]);
     }
 
     #[test]
     fn a_jump_takes_no_time_and_a_pause_has_no_arrivals() {
-        let curve = Curve::new(1_000, &[(2 * S, 1_000), (0, 0), (5 * S, 0), (0, 2_000), (S, 2_000)]);
+        let curve = rates(1_000, &[(2 * S, 1_000), (0, 0), (5 * S, 0), (0, 2_000), (S, 2_000)]);
         assert_eq!(due(&curve, 0, 1), [0, S, 7 * S, 7 * S + S / 2]);
-        assert_eq!((curve.end_ns(), curve.peak()), (8 * S, 2_000));
+        assert_eq!((curve.end_ns(), curve.peak()), (8 * S, 2_000 * MILLI));
     }
 
     #[test]
@@ -280,14 +290,14 @@ mod tests {
 
     fn curves() -> impl Strategy<Value = Curve> {
         let line = (0..20 * S, 0..200_000_u64);
-        (0..200_000_u64, prop::collection::vec(line, 1..5)).prop_map(|(from, lines)| Curve::new(from, &lines))
+        (0..200_000_u64, prop::collection::vec(line, 1..5)).prop_map(|(from, lines)| rates(from, &lines))
     }
 
     proptest! {
         #[test]
-        fn a_constant_rate_never_drifts(rate in 1..10_000_000_000_u64, n in 0..1_000_000_000_u64) {
-            let piece = flat(rate, u64::MAX / 4).pieces[0];
-            let exact = u128::from(n) * 1_000_000_000_000 / u128::from(rate);
+        fn a_constant_rate_never_drifts(rate in 1..10_000_000_000_000_000_u64, n in 0..1_000_000_000_u64) {
+            let piece = Curve::new(rate, &[(u64::MAX / 4, rate)]).pieces[0];
+            let exact = u128::from(n) * 1_000_000_000_000_000_000 / u128::from(rate);
             prop_assert_eq!(u128::from(piece.reach(u128::from(n) * TWICE_ONE)), exact);
         }
 

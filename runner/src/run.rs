@@ -17,8 +17,8 @@ use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
-    clock::now_ns, fault::Reasons, figures::Figures, lag::Bottleneck, meter::resting, plan::Workload,
-    sampling::Sampling, source::Pool, worker::Worker,
+    clock::now_ns, ending::Ending, fault::Reasons, figures::Figures, lag::Bottleneck, meter::resting,
+    plan::Workload, sampling::Sampling, source::Pool, worker::Worker,
 };
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
@@ -48,9 +48,20 @@ pub struct Run {
     wakers: Arc<[Arc<Waker>]>,
     start_ns: u64,
     start_unix_ns: u64,
+    ending: Ending,
     stop_ns: Arc<AtomicU64>,
     /// The gauges of a thread that has ended are gone, and a backend would go on showing its last ones.
     _resting: Shard,
+}
+
+/// The time after the end of a load in which requests in flight are waited for and, under a rate, arrivals that were due
+/// are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// How long ago the load ended.
+    pub since: Duration,
+    /// How long the drain lasts yet, at most.
+    pub left: Duration,
 }
 
 /// What became of the iterations: `completed + dropped + unfinished == scheduled`.
@@ -66,14 +77,21 @@ pub struct Totals {
     pub dropped: u64,
     /// Iterations that were begun and cut off by the end.
     pub unfinished: u64,
-    /// Requests that were sent and have no outcome: only when a run is stopped early.
+    /// Requests that were sent and have no outcome, because the drain ended or the run was stopped.
     pub requests_unfinished: u64,
     /// How long arrivals were overdue by more than a moment, of all threads together; nothing under the closed model.
     pub behind: Duration,
     /// The part of it in which the threads had nothing to do but wait for their connections.
     pub waited: Duration,
-    /// From the beginning of the load to the last outcome.
+    /// Length of the load: as long as was asked, for arrivals at a rate, and to the last outcome, for users; shorter where
+    /// the run was stopped.
     pub elapsed: Duration,
+    /// Time from the end of the load to the last outcome, in which arrivals that were due are sent.
+    pub drained: Duration,
+    /// Requests with an outcome that were sent in the drain. They are no part of a rate.
+    pub late_requests: u64,
+    /// Those of them that failed.
+    pub late_errors: u64,
     /// The first reasons of the failures of each class, with counts.
     pub reasons: Reasons,
 }
@@ -118,7 +136,8 @@ impl Run {
         let wakers: Arc<[Arc<Waker>]> = workers.iter().map(Worker::waker).collect();
         workers.iter_mut().for_each(|worker| worker.peers = Arc::clone(&wakers));
         let (start_ns, start_unix_ns) = (now_ns(), registry.start_unix_ns() + registry.elapsed_ns());
-        let mut run = Run { workers: Vec::new(), wakers, start_ns, start_unix_ns, stop_ns, _resting };
+        let ending = Ending::of(&workload, start_ns);
+        let mut run = Run { workers: Vec::new(), wakers, start_ns, start_unix_ns, ending, stop_ns, _resting };
         for (at, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("load {at}"));
             match thread.spawn(move || worker.run(start_ns)) {
@@ -149,6 +168,14 @@ impl Run {
     /// How long ago the load began.
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(now_ns().saturating_sub(self.start_ns))
+    }
+
+    /// The drain, once the load has ended.
+    pub fn drain(&self) -> Option<Drain> {
+        let (now, mut ending) = (now_ns(), self.ending);
+        ending.stop_by(self.stop_ns.load(Ordering::Relaxed));
+        let since = Duration::from_nanos(now.checked_sub(ending.end_ns)?);
+        Some(Drain { since, left: Duration::from_nanos(ending.cut_ns.saturating_sub(now)) })
     }
 
     /// Whether all threads have ended.
@@ -201,9 +228,14 @@ impl Totals {
         let held_up = Bottleneck::of(
             self.behind,
             self.waited,
-            self.elapsed.saturating_mul(u32::try_from(threads).unwrap_or(u32::MAX)),
+            self.lasted().saturating_mul(u32::try_from(threads).unwrap_or(u32::MAX)),
         );
         if self.reasons.blame_this_machine().is_some() { Some(Bottleneck::Generator) } else { held_up }
+    }
+
+    /// Time from the beginning of the load to the last outcome, drain and all.
+    pub fn lasted(&self) -> Duration {
+        self.elapsed + self.drained
     }
 
     fn add(&mut self, other: &Totals) {
@@ -216,6 +248,9 @@ impl Totals {
         self.behind += other.behind;
         self.waited += other.waited;
         self.elapsed = self.elapsed.max(other.elapsed);
+        self.drained = self.drained.max(other.drained);
+        self.late_requests += other.late_requests;
+        self.late_errors += other.late_errors;
         self.reasons.merge(&other.reasons);
     }
 }

@@ -383,6 +383,10 @@ impl Worker {
             trace: conn.trace,
         };
         self.meters.finished(conn.step, &exchange);
+        if conn.sent_ns >= self.ending.end_ns {
+            self.totals.late_requests += 1;
+            self.totals.late_errors += u64::from(outcome.failure.is_some());
+        }
         self.timeouts.clear(at);
         self.move_on(at, now);
     }
@@ -441,7 +445,10 @@ impl Worker {
         self.totals.requests_unfinished = self.in_flight as u64;
         self.totals.behind = Duration::from_nanos(self.lag.behind_ns);
         self.totals.waited = Duration::from_nanos(self.lag.waited_ns);
-        self.totals.elapsed = Duration::from_nanos(now_ns().saturating_sub(self.start_ns));
+        let now = now_ns();
+        let load_end = if self.workload.is_open() { self.ending.end_ns.min(now) } else { now };
+        self.totals.elapsed = Duration::from_nanos(load_end.saturating_sub(self.start_ns));
+        self.totals.drained = Duration::from_nanos(now.saturating_sub(load_end));
         self.meters.dropped(self.totals.dropped);
         self.totals
     }

@@ -57,13 +57,13 @@ fn plan() -> impl Strategy<Value = Plan> {
     let head = (option::of(text()), kind, text(), vec(step(), 0..4), vec(stage(), 0..4));
     let counts =
         (option::of(any::<u32>()), option::of(rate()), option::of(any::<u32>()), option::of(any::<u32>()));
-    let times = [(); 4].map(|()| option::of(duration()));
+    let times = [(); 5].map(|()| option::of(duration()));
     let share = option::of((0..=1000_u32).prop_map(|tenths| format!("{}%", f64::from(tenths) / 10.0)));
     let rest = (option::of(any::<u64>()), option::of(think_time()), vec(threshold(), 0..3), share);
     (head, counts, times, rest).prop_map(|(head, counts, times, rest)| {
         let (name, kind, target, steps, stages) = head;
         let (users, rate, connections, threads) = counts;
-        let [duration, ramp_up, ramp_down, timeout] = times;
+        let [duration, ramp_up, ramp_down, timeout, drain] = times;
         let (iterations, think_time, thresholds, share) = rest;
         let thresholds = thresholds.iter().map(|text| text.parse().unwrap()).collect();
         Plan {
@@ -82,6 +82,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             stages,
             think_time,
             timeout,
+            drain,
             thresholds,
             max_dropped: share.map(|share| share.parse().unwrap()),
         }
@@ -164,6 +165,7 @@ fn write(plan: &Plan) -> Json {
         ("stages", (!plan.stages.is_empty()).then(|| plan.stages.iter().map(write_stage).collect())),
         ("think_time", plan.think_time.map(write_think_time)),
         ("timeout", plan.timeout.map(write_duration)),
+        ("drain", plan.drain.map(write_duration)),
         ("thresholds", Some(json!(thresholds))),
         ("max_dropped", plan.max_dropped.map(|share| json!(share.to_string()))),
     ])

@@ -16,6 +16,7 @@ use crate::{
 
 const MAX_CONNECTIONS: u32 = 1_000_000;
 const MAX_THREADS: u32 = 1_024;
+const MIN_RATE: f64 = 1e-6;
 const MAX_RATE: f64 = 1e7;
 const MAX_STAGES: usize = 100;
 const MAX_STEPS: usize = 10_000;
@@ -46,6 +47,7 @@ pub(super) fn check(plan: &Plan) -> Result<Workload> {
         connections: connections as usize,
         threads: check_threads(plan.threads, connections)?,
         timeout_ns: nanos(timeout),
+        drain_ns: nanos(plan.drain.unwrap_or(timeout)),
         thresholds: plan.thresholds.clone(),
         max_dropped: max_dropped(plan, is_open),
     })
@@ -177,15 +179,15 @@ fn check_connections(field: &str, count: u32, least: u32) -> Result<u32> {
     Err(PlanError::new(field, format!("{count} is out of range: give {least} to {MAX_CONNECTIONS}")))
 }
 
-/// A rate in arrivals per 1000 seconds.
+/// A rate as a level of its curve.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn check_rate(field: &str, rate: f64) -> Result<u64> {
-    if (1.0 / RATE_SCALE..=MAX_RATE).contains(&rate) {
+    if (MIN_RATE..=MAX_RATE).contains(&rate) {
         return Ok((rate * RATE_SCALE).round() as u64);
     }
     Err(PlanError::new(
         field,
-        format!("{rate} is out of range: give 0.001 to {MAX_RATE} arrivals per second"),
+        format!("{rate} is out of range: give {MIN_RATE} to {MAX_RATE} arrivals per second"),
     ))
 }
 

@@ -100,6 +100,10 @@ pub struct Plan {
     /// How long a request may take, and a connection to be made; [`DEFAULT_TIMEOUT`] unless given.
     #[serde(deserialize_with = "span::deserialize_some")]
     pub timeout: Option<Duration>,
+    /// How long after the end of the load requests in flight are waited for and, under a rate, arrivals that were due
+    /// are sent; the `timeout` unless given.
+    #[serde(deserialize_with = "span::deserialize_some")]
+    pub drain: Option<Duration>,
     /// What must hold of the whole run.
     pub thresholds: Vec<Threshold>,
     /// The share of the scheduled arrivals that may be dropped; unless given, [`DEFAULT_MAX_DROPPED_PERCENT`] where there

@@ -20,6 +20,8 @@ pub struct Workload {
     pub(crate) connections: usize,
     pub(crate) threads: usize,
     pub(crate) timeout_ns: u64,
+    /// The time after the end for what was begun and what was due.
+    pub(crate) drain_ns: u64,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) max_dropped: Option<f64>,
 }
@@ -78,6 +80,11 @@ impl Workload {
     /// How long the load lasts, ramps and all; `None` when iterations say when to end.
     pub fn duration(&self) -> Option<Duration> {
         (self.iterations == u64::MAX).then(|| Duration::from_nanos(self.load.curve().end_ns()))
+    }
+
+    /// How long the drain after that may take.
+    pub fn drain(&self) -> Duration {
+        Duration::from_nanos(self.drain_ns)
     }
 
     /// How many iterations will be started; `None` when that depends on the target.

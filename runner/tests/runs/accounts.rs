@@ -144,7 +144,7 @@ fn a_stall_shows_in_response_times_and_not_in_service_times() {
 #[test]
 fn arrivals_that_find_no_connection_until_the_timeout_are_dropped_and_counted() {
     // One connection, 100 ms a request, 10 requests a second: of 100 arrivals it serves those of the second that
-    // the load lasts and those of the second after it.
+    // the load lasts and those of the second of the drain, whose end may cut one off.
     let target = target(Behaviour { delay: "100ms".parse().unwrap(), ..Behaviour::default() });
     let plan = Plan {
         rate: Some(100.0),
@@ -154,8 +154,10 @@ fn arrivals_that_find_no_connection_until_the_timeout_are_dropped_and_counted() 
         ..Plan::get(url(&target))
     };
     let (totals, figures) = run(&plan);
-    assert_agree(&target, &totals, &figures);
-    assert_eq!((totals.scheduled, totals.unfinished), (100, 0));
+    assert_eq!((totals.scheduled, totals.completed + totals.dropped + totals.unfinished), (100, 100));
+    assert_eq!((totals.completed, totals.unfinished), (figures.requests, totals.requests_unfinished));
+    assert!(eventually(|| target.requests() == totals.completed + totals.unfinished), "{totals:?}");
+    assert!(totals.unfinished <= 1, "{totals:?}");
     assert!((15..=20).contains(&totals.completed), "{totals:?}");
     assert!(figures.response_time.max().unwrap() > 1_500_000_000);
 }

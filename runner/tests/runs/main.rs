@@ -1,6 +1,7 @@
 //! Whole runs against servers on loopback, good and bad.
 
 mod accounts;
+mod ending;
 mod failures;
 mod samples;
 mod sharing;

@@ -14,7 +14,7 @@ use barewire_runner::{Behaviour, Figures, Plan, Run, Target, Totals};
 pub(crate) fn run(plan: &Plan) -> (Totals, Figures) {
     let registry = Registry::new("test");
     let totals = Run::start(&plan.check().unwrap(), &registry).unwrap().join().unwrap();
-    let figures = Figures::of(&registry.snapshot(), totals.elapsed);
+    let figures = Figures::of(&registry.snapshot(), totals.elapsed).with_totals(&totals);
     (totals, figures)
 }
 

@@ -94,7 +94,7 @@ fn a_refusal_names_the_field_the_value_and_the_remedy() {
             r#", "users": 3, "connections": 4"#,
             "connections: 4 are not the 3 users, who have one each: leave one of them out",
         ),
-        (r#", "rate": 0"#, "rate: 0 is out of range: give 0.001 to 10000000 arrivals per second"),
+        (r#", "rate": 0"#, "rate: 0 is out of range: give 0.000001 to 10000000 arrivals per second"),
         (r#", "rate": 5, "iterations": 5"#, "iterations: cannot stand beside 'rate': leave one of them out"),
         (r#", "iterations": 0"#, "iterations: 0 is nothing to do: give at least 1"),
         (
@@ -149,7 +149,7 @@ fn text_that_is_no_plan_is_refused_by_path() {
     let rows = [
         (
             r#", "step": []"#,
-            "step: unknown field `step`, expected one of `name`, `type`, `target`, `steps`, `users`, `rate`, `connections`, `threads`, `duration`, `iterations`, `ramp_up`, `ramp_down`, `stages`, `think_time`, `timeout`, `thresholds`, `max_dropped`",
+            "step: unknown field `step`, expected one of `name`, `type`, `target`, `steps`, `users`, `rate`, `connections`, `threads`, `duration`, `iterations`, `ramp_up`, `ramp_down`, `stages`, `think_time`, `timeout`, `drain`, `thresholds`, `max_dropped`",
         ),
         (
             r#", "steps": [{}, {"uri": "/"}]"#,

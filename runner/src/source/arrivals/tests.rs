@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// A second, and an arrival a second.
 const S: u64 = 1_000_000_000;
 
 /// Threads that share a pool, on a clock of their own: a wake-up takes no time, and neither does a round.
@@ -100,7 +101,7 @@ fn schedule(curve: &Arc<Curve>) -> Vec<u64> {
 
 #[test]
 fn a_thread_whose_connections_hang_delays_nobody_and_wakes_one_other_an_arrival() {
-    let curve = Arc::new(Curve::new(20_000, &[(2 * S, 20_000)]));
+    let curve = Arc::new(Curve::new(20 * S, &[(2 * S, 20 * S)]));
     let all = schedule(&curve);
     // The second arrival hangs for ever, and with it the only connection of its thread.
     let service: Vec<u64> = (0..all.len()).map(|at| if at == 1 { 100 * S } else { S / 1000 }).collect();
@@ -111,7 +112,7 @@ fn a_thread_whose_connections_hang_delays_nobody_and_wakes_one_other_an_arrival(
 
 #[test]
 fn what_nobody_served_is_left_over_once() {
-    let curve = Arc::new(Curve::new(10_000, &[(S, 10_000)]));
+    let curve = Arc::new(Curve::new(10 * S, &[(S, 10 * S)]));
     let mut crew = Crew::new(&curve, &[1, 2, 1]);
     for now in [0, S / 2, S / 2] {
         for thread in 0..3 {
@@ -128,10 +129,10 @@ proptest! {
     #[test]
     fn no_arrival_waits_while_any_thread_has_a_free_connection_and_each_begins_once(
         connections in prop::collection::vec(1..4_usize, 1..6),
-        rates in prop::collection::vec((0..S, 0..60_000_u64), 1..4),
+        rates in prop::collection::vec((0..S, 0..60 * S), 1..4),
         service in prop::collection::vec(prop_oneof![1..S / 1000, S / 100..S / 2, Just(3 * S)], 1..40),
     ) {
-        let curve = Arc::new(Curve::new(5_000, &rates));
+        let curve = Arc::new(Curve::new(5 * S, &rates));
         let all = schedule(&curve);
         let mut crew = Crew::new(&curve, &connections).run(&all, &service);
         crew.taken.sort_unstable();
