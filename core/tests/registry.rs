@@ -1,11 +1,19 @@
 //! What threads count is what a snapshot says, whatever the threads do.
 
 use std::{
-    sync::{Arc, Barrier},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     thread,
+    time::{Duration, Instant},
 };
 
-use barewire::{Distribution, Metric, OVERFLOW, Precision, Reading, Registry, Snapshot, Unit};
+use barewire::{
+    Delivered, Distribution, ExportError, Exporter, Metric, OVERFLOW, Precision, Reading, Registry, Reporter,
+    Sample, Samples, Snapshot, Unit,
+};
 
 fn histogram_count(snapshot: &Snapshot, name: &str) -> u64 {
     let of = |reading| if let Reading::Histogram(all) = reading { all.count() } else { 0 };
@@ -228,22 +236,87 @@ fn a_series_that_came_later_reads_as_nothing() {
     }
 }
 
+/// Whether `count` panics, as it does in a debug build with a handle of another registry.
+fn is_caught(count: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(count)).is_err()
+}
+
 #[test]
-fn a_handle_of_another_registry_harms_nobody() {
-    let (small, large) = (Registry::new("small"), Registry::new("large"));
-    let known = small.counter(Metric::new("known"));
-    for number in 0..500 {
-        large.counter(Metric::new("n").label("number", number));
-        large.histogram(Metric::new("h").label("number", number));
+fn a_handle_of_another_registry_is_caught_in_debug_builds_and_counts_nowhere() {
+    let (ours, theirs) = (Registry::new("ours"), Registry::new("theirs"));
+    let metrics = |registry: &Registry| {
+        let labelled = |name: &str| Metric::new(name).label("of", "all");
+        let counter = registry.counter(labelled("hits"));
+        (counter, registry.gauge(labelled("level")), registry.histogram(labelled("took")))
+    };
+    let (hits, level, took) = metrics(&ours);
+    let (their_hits, their_level, their_took) = metrics(&theirs);
+    assert!(hits != their_hits && level != their_level && took != their_took);
+    let mut shard = ours.shard();
+    shard.add(hits, 1);
+    shard.set(level, 2.0);
+    shard.record(took, 3u64);
+    assert_eq!(is_caught(|| shard.add(their_hits, 10)), cfg!(debug_assertions));
+    assert_eq!(is_caught(|| shard.set(their_level, 20.0)), cfg!(debug_assertions));
+    assert_eq!(is_caught(|| shard.record(their_took, 30u64)), cfg!(debug_assertions));
+    assert_eq!(is_caught(|| shard.prepare(their_took)), cfg!(debug_assertions));
+    let snapshot = ours.snapshot();
+    let readings: Vec<_> = snapshot.readings().map(|(_, reading)| reading).collect();
+    let [Reading::Counter(1), Reading::Gauge(Some(2.0)), Reading::Histogram(took)] = readings[..] else {
+        panic!("{readings:?}")
+    };
+    assert_eq!((took.count(), took.sum()), (1, 3));
+    assert_eq!(theirs.snapshot().counter("hits"), 0);
+}
+
+#[test]
+fn a_sample_of_another_registrys_series_is_caught_in_debug_builds_and_goes_nowhere() {
+    let (ours, theirs) = (Registry::new("ours"), Registry::new("theirs"));
+    ours.keep_samples(8);
+    let series = [&ours, &theirs].map(|registry| registry.sample_series(Metric::new("request")));
+    let told = Arc::new(AtomicU64::new(0));
+    let reporting = Reporter::every(Duration::from_secs(3600)).export(Told(Arc::clone(&told))).start(&ours);
+    let mut shard = ours.shard();
+    let sample =
+        |series| Sample { series, start_unix_ns: 1, duration_ns: 1, bytes: 1, counted: true, trace: None };
+    shard.sample(sample(series[0]));
+    assert_eq!(is_caught(|| shard.sample(sample(series[1]))), cfg!(debug_assertions));
+    let report = reporting.stop(Duration::from_secs(60));
+    assert_eq!((told.load(SeqCst), report.lanes[0].samples), (1, 1));
+}
+
+/// How many samples it was told of.
+struct Told(Arc<AtomicU64>);
+
+impl Exporter for Told {
+    fn name(&self) -> &str {
+        "told"
     }
-    let foreign = large.counter(Metric::new("last"));
-    let histogram = large.histogram(Metric::new("last_one"));
-    let mut shard = small.shard();
-    shard.add(foreign, 9);
-    shard.record(histogram, 9u64);
-    shard.add(known, 1);
-    let snapshot = small.snapshot();
-    assert_eq!((snapshot.series().len(), snapshot.counter("known")), (1, 1));
+
+    fn export(&mut self, _: &Arc<Snapshot>, _: Instant) -> Result<Delivered, ExportError> {
+        Ok(Delivered::default())
+    }
+
+    fn wants_samples(&self) -> bool {
+        true
+    }
+
+    fn samples(&mut self, samples: Samples<'_>, _: Instant) -> Result<Delivered, ExportError> {
+        self.0.fetch_add(samples.iter().count() as u64, SeqCst);
+        Ok(Delivered { points: samples.len() as u64, ..Delivered::default() })
+    }
+}
+
+#[test]
+fn a_counter_that_nobody_registered_is_told_from_one_that_counted_nothing() {
+    let registry = Registry::new("test");
+    registry.counter(Metric::new("hits").label("n", 1));
+    registry.shard().add(registry.counter(Metric::new("hits").label("n", 2)), 3);
+    registry.counter(Metric::new("misses"));
+    registry.gauge(Metric::new("level"));
+    let snapshot = registry.snapshot();
+    let asked = ["hits", "misses", "hist", "level"].map(|name| snapshot.try_counter(name));
+    assert_eq!(asked, [Some(3), Some(0), None, None]);
 }
 
 #[test]

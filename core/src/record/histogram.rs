@@ -37,6 +37,8 @@ pub(crate) struct Cell {
     sum: AtomicU64,
     min: AtomicU64,
     max: AtomicU64,
+    /// From the smallest to the largest, for the writer: one comparison finds out whether a value is between them.
+    span: AtomicU64,
     scale: &'static Scale,
     buckets: Box<[AtomicU32]>,
 }
@@ -58,6 +60,7 @@ impl Cell {
             sum: AtomicU64::new(0),
             min: AtomicU64::new(u64::MAX),
             max: AtomicU64::new(0),
+            span: AtomicU64::new(0),
             scale: precision.scale(),
             buckets,
         }
@@ -69,7 +72,11 @@ impl Cell {
     #[must_use]
     pub(crate) fn record(&self, value: u64) -> bool {
         let Some(bucket) = self.buckets.get(self.scale.bucket_of(value)) else { return false };
-        let Some(count) = bucket.load(Relaxed).checked_add(1) else { return false };
+        // One that wraps shows it by the zero that the addition finds anyway.
+        let count = bucket.load(Relaxed).wrapping_add(1);
+        if count == 0 {
+            return false;
+        }
         bucket.store(count, Relaxed);
         self.publish(value);
         true
@@ -78,8 +85,11 @@ impl Cell {
     #[inline]
     fn publish(&self, value: u64) {
         self.sum.store(self.sum.load(Relaxed).wrapping_add(value), Relaxed);
-        if value < self.min.load(Relaxed) || value > self.max.load(Relaxed) {
-            self.stretch(value);
+        // Below the smallest it wraps, and is larger than any span. Before the first record it is 0 for `u64::MAX` alone, which
+        // is beyond the range, and so was refused.
+        let above = value.wrapping_sub(self.min.load(Relaxed));
+        if above > self.span.load(Relaxed) {
+            self.stretch(self.min.load(Relaxed).wrapping_add(above));
         }
         self.count.store(self.count.load(Relaxed).wrapping_add(1), Release);
     }
@@ -87,8 +97,11 @@ impl Cell {
     /// Draws the extremes out to `value`; apart, because it is rare.
     #[cold]
     fn stretch(&self, value: u64) {
-        self.min.store(value.min(self.min.load(Relaxed)), Relaxed);
-        self.max.store(value.max(self.max.load(Relaxed)), Relaxed);
+        let (min, max) = self.extremes();
+        let (min, max) = (value.min(min), value.max(max));
+        self.min.store(min, Relaxed);
+        self.max.store(max, Relaxed);
+        self.span.store(max - min, Relaxed);
     }
 
     /// Counts one value that was refused: in the last bucket if it is beyond the range, and from zero again if the
@@ -97,6 +110,7 @@ impl Cell {
     pub(crate) fn record_refused(&self, value: u64) {
         let Some(bucket) = self.bucket_within(value) else { return };
         bucket.store(bucket.load(Relaxed).wrapping_add(1), Relaxed);
+        self.stretch(value);
         self.publish(value);
     }
 
@@ -169,6 +183,22 @@ mod tests {
         assert!(cell.record(5));
         assert_eq!((cell.count(), cell.sum(), cell.extremes()), (1, 5, (5, 5)));
         assert_eq!(cell.buckets()[5].load(Relaxed), 1);
+    }
+
+    #[test]
+    fn the_extremes_are_those_of_the_values_in_any_order() {
+        for values in
+            [&[5, 5][..], &[5, 9, 2], &[9, 2, 5], &[2, 5, 9], &[0, u64::MAX], &[u64::MAX, 0], &[u64::MAX]]
+        {
+            let cell = Cell::new(Precision::Two);
+            for (at, value) in values.iter().enumerate() {
+                if !cell.record(*value) {
+                    cell.record_refused(*value);
+                }
+                let seen = &values[..=at];
+                assert_eq!(cell.extremes(), (*seen.iter().min().unwrap(), *seen.iter().max().unwrap()));
+            }
+        }
     }
 
     #[test]

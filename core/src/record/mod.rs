@@ -4,6 +4,7 @@ pub(crate) mod buckets;
 pub(crate) mod distribution;
 mod histogram;
 pub(crate) mod metric;
+mod owner;
 mod page;
 pub(crate) mod registry;
 pub(crate) mod sample;

@@ -26,11 +26,12 @@ impl<T: Default, const N: usize> Pages<T, N> {
         Pages { pages: Vec::new() }
     }
 
-    /// The entry at `index`, if its page is there.
+    /// The entry at `index`, if its page is there. `low` is the same where it counts, in its remainder by `N`, and may be known
+    /// earlier.
     #[inline]
-    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+    pub(crate) fn get(&self, index: usize, low: usize) -> Option<&T> {
         let page = self.pages.get(index / N)?.as_ref()?;
-        Some(&page[index % N])
+        Some(&page[low % N])
     }
 
     /// The entry at `index`; its page is made and mailed if it was not there.

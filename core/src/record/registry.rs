@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     metric::{Label, LabelValue, Metric, Precision, Unit},
+    owner::Owner,
     sample::{Hub, Reader, SampleSeries},
     sampler::Sampler,
     shard::{Counter, Gauge, Histogram, Room, Shard},
@@ -44,6 +45,8 @@ pub struct Registry {
 }
 
 struct Inner {
+    /// Whose handles are ours.
+    owner: Owner,
     start: Instant,
     start_unix_ns: u64,
     schema: Mutex<Schema>,
@@ -66,6 +69,7 @@ impl Registry {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let service: String = service.into();
         let inner = Inner {
+            owner: Owner::next(),
             start: Instant::now(),
             start_unix_ns: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
             schema: Mutex::new(Schema::new(budget, Label::new("service.name", service))),
@@ -85,21 +89,21 @@ impl Registry {
     pub fn counter(&self, metric: Metric) -> Counter {
         let slot = self.inner.schema.lock().register(metric, Kind::Counter);
         let Slot::Counter(at) = slot else { unreachable!("a counter was asked for") };
-        Counter(at)
+        Counter(self.inner.owner.handle(at))
     }
 
     /// The gauge `metric`. Registering the same name and labels again gives the same gauge.
     pub fn gauge(&self, metric: Metric) -> Gauge {
         let slot = self.inner.schema.lock().register(metric, Kind::Gauge);
         let Slot::Gauge(at) = slot else { unreachable!("a gauge was asked for") };
-        Gauge(at)
+        Gauge(self.inner.owner.handle(at))
     }
 
     /// The histogram `metric`. Registering the same name and labels again gives the same histogram.
     pub fn histogram(&self, metric: Metric) -> Histogram {
         let slot = self.inner.schema.lock().register(metric, Kind::Histogram);
         let Slot::Histogram(at) = slot else { unreachable!("a histogram was asked for") };
-        Histogram(at)
+        Histogram(self.inner.owner.handle(at))
     }
 
     /// Keeps the last `per_thread` samples of every shard that is made from now on, for exporters that want them. Each
@@ -112,7 +116,8 @@ impl Registry {
     /// As many as series of metrics have room; past that, the samples of a name go to one whose labels are all
     /// [`OVERFLOW`].
     pub fn sample_series(&self, metric: Metric) -> SampleSeries {
-        self.inner.schema.lock().register_samples(metric)
+        let at = self.inner.schema.lock().register_samples(metric);
+        SampleSeries(self.inner.owner.handle(at))
     }
 
     /// A shard for one more thread, now or at any later time.
@@ -186,16 +191,20 @@ impl Registry {
         sampler.read_lap(room);
     }
 
-    pub(crate) fn precision(&self, histogram: Histogram) -> Option<Precision> {
-        self.inner.schema.lock().histograms.get(histogram.0).copied()
+    pub(crate) fn owner(&self) -> Owner {
+        self.inner.owner
     }
 
-    pub(crate) fn knows_counter(&self, counter: Counter) -> bool {
-        counter.0 < self.inner.schema.lock().counters
+    pub(crate) fn precision(&self, histogram: usize) -> Option<Precision> {
+        self.inner.schema.lock().histograms.get(histogram).copied()
     }
 
-    pub(crate) fn knows_gauge(&self, gauge: Gauge) -> bool {
-        gauge.0 < self.inner.schema.lock().gauges
+    pub(crate) fn knows_counter(&self, counter: usize) -> bool {
+        counter < self.inner.schema.lock().counters
+    }
+
+    pub(crate) fn knows_gauge(&self, gauge: usize) -> bool {
+        gauge < self.inner.schema.lock().gauges
     }
 
     /// Folds the counts of finished shards into the totals, so that a program which takes no snapshot keeps no more
@@ -260,7 +269,7 @@ struct Schema {
     histograms: Vec<Precision>,
     /// The series of samples: a number of their own, and the same budget.
     sampled: Arc<Vec<Arc<Metric>>>,
-    known_samples: HashMap<Identity, SampleSeries>,
+    known_samples: HashMap<Identity, usize>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -321,7 +330,7 @@ impl Schema {
         self.register_overflow(metric, kind)
     }
 
-    fn register_samples(&mut self, mut metric: Metric) -> SampleSeries {
+    fn register_samples(&mut self, mut metric: Metric) -> usize {
         if let Some(series) = self.known_samples.get(&Identity::of(&metric)) {
             return *series;
         }
@@ -337,7 +346,7 @@ impl Schema {
         if self.sampled.len() >= room {
             metric = Metric::new(OVERFLOW);
         }
-        let next = SampleSeries(u32::try_from(self.sampled.len()).unwrap_or(u32::MAX));
+        let next = self.sampled.len();
         let series = *self.known_samples.entry(Identity::of(&metric)).or_insert(next);
         if series == next {
             Arc::make_mut(&mut self.sampled).push(Arc::new(metric));

@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
 
-use super::metric::Metric;
+use super::{metric::Metric, owner::low_half};
 use crate::sync::{
     Mutex,
     atomic::{
@@ -27,7 +27,14 @@ use crate::sync::{
 /// What a sample belongs to: a name and labels, registered by
 /// [`Registry::sample_series`](crate::Registry::sample_series).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SampleSeries(pub(crate) u32);
+pub struct SampleSeries(pub(crate) u64);
+
+impl SampleSeries {
+    /// Its index, among those of its own registry.
+    pub(crate) fn index(self) -> usize {
+        low_half(self.0)
+    }
+}
 
 /// One observation, such as one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +73,7 @@ impl<'a> Samples<'a> {
     /// Every sample with the name and the labels of its series; of one thread, in the order in which they ended.
     pub fn iter(&self) -> impl Iterator<Item = (&'a Arc<Metric>, &'a Sample)> + use<'a> {
         let series = self.series;
-        self.samples.iter().filter_map(move |sample| Some((series.get(sample.series.0 as usize)?, sample)))
+        self.samples.iter().filter_map(move |sample| Some((series.get(sample.series.index())?, sample)))
     }
 
     /// How many there are.
@@ -84,13 +91,16 @@ impl<'a> Samples<'a> {
 const WORDS: usize = 8;
 type Words = [u64; WORDS];
 
+const INDEX: u64 = (1 << 32) - 1;
 const COUNTED: u64 = 1 << 32;
 
 impl Sample {
     pub(crate) fn to_words(self) -> Words {
         let TraceContext { trace_id, span_id } =
             self.trace.unwrap_or(TraceContext { trace_id: 0, span_id: 0 });
-        let head = u64::from(self.series.0) | if self.counted { COUNTED } else { 0 };
+        // The index of the series, a bit, and above it the number of the registry.
+        let (index, owner) = (self.series.0 & INDEX, self.series.0 & !INDEX);
+        let head = index | (owner << 1) | if self.counted { COUNTED } else { 0 };
         #[allow(clippy::cast_possible_truncation, reason = "the upper and the lower half")]
         let (high, low) = ((trace_id >> 64) as u64, trace_id as u64);
         [head, self.start_unix_ns, self.duration_ns, self.bytes, high, low, span_id, 0]
@@ -98,8 +108,7 @@ impl Sample {
 
     fn from_words([head, start_unix_ns, duration_ns, bytes, high, low, span_id, _]: Words) -> Self {
         let trace_id = u128::from(high) << 64 | u128::from(low);
-        #[allow(clippy::cast_possible_truncation, reason = "the series is the lower half")]
-        let series = SampleSeries(head as u32);
+        let series = SampleSeries((head & INDEX) | ((head >> 1) & !INDEX));
         Sample {
             series,
             start_unix_ns,
@@ -281,7 +290,7 @@ mod tests {
             .is_multiple_of(3)
             .then(|| TraceContext { trace_id: u128::from(number) << 64 | 5, span_id: number });
         Sample {
-            series: SampleSeries(u32::try_from(number % 7).unwrap()),
+            series: SampleSeries((number % 7) | ((number % 5) << 60)),
             start_unix_ns: number,
             duration_ns: number * 2,
             bytes: number * 3,

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     histogram::Cell,
     metric::Precision,
+    owner::{Owner, low_half},
     page::{Mailbox, Pages},
     registry::Registry,
     sample::{Ring, Sample},
@@ -19,15 +20,15 @@ use crate::sync::{
 
 /// A counter of a [`Registry`]: a number to pass to [`Shard::add`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Counter(pub(crate) usize);
+pub struct Counter(pub(crate) u64);
 
 /// A gauge of a [`Registry`]: a number to pass to [`Shard::set`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Gauge(pub(crate) usize);
+pub struct Gauge(pub(crate) u64);
 
 /// A histogram of a [`Registry`]: a number to pass to [`Shard::record`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Histogram(pub(crate) usize);
+pub struct Histogram(pub(crate) u64);
 
 /// One thread's own counts. It moves between threads, and is never shared: every method that counts takes
 /// `&mut self`, so the borrow checker proves that each count has one writer.
@@ -43,8 +44,10 @@ pub struct Histogram(pub(crate) usize);
 ///
 /// A shard that is dropped has finished: its counts stay in the registry for ever, its gauges are gone.
 ///
-/// A handle of another registry counts into whatever series of this one has its number, or nowhere.
+/// A handle of another registry is a mistake: a debug build stops with a message, and a release build counts it nowhere.
 pub struct Shard {
+    /// Whose handles count here.
+    owner: Owner,
     counters: Pages<AtomicU64, NUMBERS>,
     gauges: Pages<GaugeCell, NUMBERS>,
     /// By the number of the histogram; closed where there is none yet.
@@ -78,13 +81,14 @@ impl Shard {
     pub(crate) fn new(registry: Registry, room: Arc<Room>, samples: Option<Arc<Ring>>) -> Self {
         let (counters, gauges) = (Pages::new(), Pages::new());
         let (cells, closed) = (Vec::new(), Arc::new(Cell::closed()));
-        Shard { counters, gauges, cells, closed, blanks: Vec::new(), room, samples, registry }
+        let owner = registry.owner();
+        Shard { owner, counters, gauges, cells, closed, blanks: Vec::new(), room, samples, registry }
     }
 
     /// Adds `n` to a counter.
     #[inline]
     pub fn add(&mut self, counter: Counter, n: u64) {
-        match self.counters.get(counter.0) {
+        match self.counters.get(self.owner.index(counter.0), low_half(counter.0)) {
             Some(count) => count.store(count.load(Relaxed).wrapping_add(n), Relaxed),
             None => self.add_first(counter, n),
         }
@@ -94,7 +98,7 @@ impl Shard {
     /// part back.
     #[inline]
     pub fn set(&mut self, gauge: Gauge, value: f64) {
-        match self.gauges.get(gauge.0) {
+        match self.gauges.get(self.owner.index(gauge.0), low_half(gauge.0)) {
             Some(cell) => cell.set(value),
             None => self.set_first(gauge, value),
         }
@@ -105,7 +109,8 @@ impl Shard {
     #[inline]
     pub fn record(&mut self, histogram: Histogram, value: impl Recordable) {
         let value = value.to_raw();
-        if !self.cells.get(histogram.0).is_some_and(|cell| cell.record(value)) {
+        let at = self.owner.index(histogram.0);
+        if !self.cells.get(at).is_some_and(|cell| cell.record(value)) {
             self.record_rare(histogram, value);
         }
     }
@@ -114,6 +119,7 @@ impl Shard {
     /// room; does nothing unless [`Registry::keep_samples`] was called before the shard was made.
     #[inline]
     pub fn sample(&mut self, sample: Sample) {
+        self.owner.check(sample.series.0);
         if let Some(ring) = &self.samples {
             ring.push(sample.to_words());
         }
@@ -127,14 +133,16 @@ impl Shard {
 
     /// Sets up everything that the first record of `histogram` would have to.
     pub fn prepare(&mut self, histogram: Histogram) {
-        let Some(precision) = self.registry.precision(histogram) else { return };
-        if histogram.0 >= self.cells.len() {
-            self.cells.resize_with(histogram.0 + 1, || Arc::clone(&self.closed));
+        self.owner.check(histogram.0);
+        let at = self.owner.index(histogram.0);
+        let Some(precision) = self.registry.precision(at) else { return };
+        if at >= self.cells.len() {
+            self.cells.resize_with(at + 1, || Arc::clone(&self.closed));
         }
-        if !self.cells[histogram.0].is_open() {
+        if !self.cells[at].is_open() {
             let cell = self.make(precision);
-            self.cells[histogram.0] = Arc::clone(&cell);
-            self.room.cells.lock().push((histogram.0, cell));
+            self.cells[at] = Arc::clone(&cell);
+            self.room.cells.lock().push((at, cell));
         }
     }
 
@@ -156,26 +164,31 @@ impl Shard {
 
     #[cold]
     fn add_first(&mut self, counter: Counter, n: u64) {
-        if self.registry.knows_counter(counter) {
-            self.counters.grow(counter.0, &self.room.counters);
+        self.owner.check(counter.0);
+        let at = self.owner.index(counter.0);
+        if self.registry.knows_counter(at) {
+            self.counters.grow(at, &self.room.counters);
             self.add(counter, n);
         }
     }
 
     #[cold]
     fn set_first(&mut self, gauge: Gauge, value: f64) {
-        if self.registry.knows_gauge(gauge) {
-            self.gauges.grow(gauge.0, &self.room.gauges).set(value);
+        self.owner.check(gauge.0);
+        let at = self.owner.index(gauge.0);
+        if self.registry.knows_gauge(at) {
+            self.gauges.grow(at, &self.room.gauges).set(value);
         }
     }
 
     /// Counts a value that a cell refused, or that had none.
     #[cold]
     fn record_rare(&mut self, histogram: Histogram, value: u64) {
-        if !self.cells.get(histogram.0).is_some_and(|cell| cell.is_open()) {
+        let at = self.owner.index(histogram.0);
+        if !self.cells.get(at).is_some_and(|cell| cell.is_open()) {
             self.prepare(histogram);
         }
-        let Some(cell) = self.cells.get(histogram.0) else { return };
+        let Some(cell) = self.cells.get(at) else { return };
         if cell.is_full(value) {
             // Before and after, for from one full bucket to the next is one more than differences can tell.
             self.registry.read_lap(&self.room);
@@ -257,11 +270,11 @@ mod tests {
         let lap = 1 << 32;
         shard.record(took, 5u64);
         for laps in 1..=3 {
-            shard.cells[took.0].forge(laps * lap - 1, 5, u32::MAX);
+            shard.cells[0].forge(laps * lap - 1, 5, u32::MAX);
             shard.record(took, 5u64);
         }
         let snapshot = registry.snapshot();
         let Reading::Histogram(all) = snapshot.read(&snapshot.series()[0]) else { unreachable!() };
-        assert_eq!((all.count(), shard.cells[took.0].count()), (3 * lap, 3 * lap));
+        assert_eq!((all.count(), shard.cells[0].count()), (3 * lap, 3 * lap));
     }
 }

@@ -89,12 +89,28 @@ impl Snapshot {
         self.series.iter().map(|series| (&series.metric, self.read(series)))
     }
 
-    /// The sum of all counters called `name`.
+    /// The sum of all counters called `name`; 0 where there is none, which [`Snapshot::try_counter`] tells apart.
     pub fn counter(&self, name: &str) -> u64 {
-        let counters = self.readings().filter(|(metric, _)| metric.name == name);
-        let counts =
-            counters.map(|(_, reading)| if let Reading::Counter(count) = reading { count } else { 0 });
-        counts.fold(0, u64::wrapping_add)
+        self.try_counter(name).unwrap_or(0)
+    }
+
+    /// The sum of all counters called `name`, or `None` if no counter is called so.
+    ///
+    /// ```
+    /// use barewire::{Metric, Registry};
+    ///
+    /// let registry = Registry::new("checkout");
+    /// registry.counter(Metric::new("hits"));
+    /// let snapshot = registry.snapshot();
+    /// assert_eq!((snapshot.try_counter("hits"), snapshot.try_counter("hist")), (Some(0), None));
+    /// ```
+    pub fn try_counter(&self, name: &str) -> Option<u64> {
+        let named = self.readings().filter(|(metric, _)| metric.name == name);
+        let counts = named.filter_map(|(_, reading)| match reading {
+            Reading::Counter(count) => Some(count),
+            _ => None,
+        });
+        counts.reduce(u64::wrapping_add)
     }
 
     /// The same, counted since `earlier`, an earlier snapshot of the same registry, or since the start.

@@ -45,7 +45,9 @@ impl Tap {
     pub(crate) fn read(&mut self) -> u64 {
         self.samples.clear();
         let lost = self.reader.read(AT_ONCE, &mut self.samples);
-        let newest = self.samples.iter().map(|sample| sample.series.0 as usize).max();
+        let owner = self.registry.owner();
+        self.samples.retain(|sample| owner.is_of(sample.series.0));
+        let newest = self.samples.iter().map(|sample| sample.series.index()).max();
         // After the samples, so that it has what they name; and no lock as long as it does.
         if newest.is_some_and(|newest| newest >= self.series.len()) {
             self.series = self.registry.sampled();
