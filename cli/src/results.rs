@@ -29,6 +29,8 @@ pub(crate) struct Results<'a> {
     late_requests: u64,
     /// Requests that were sent and cut off by the end of the drain.
     unanswered: u64,
+    /// Requests that were sent once more.
+    retries: u64,
     rps: Option<f64>,
     bytes_in: u64,
     bytes_out: u64,
@@ -82,6 +84,7 @@ struct Step<'a> {
     name: &'a str,
     requests: u64,
     errors: u64,
+    retries: u64,
     bytes_in: u64,
     latency_ms: Latency,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,6 +145,7 @@ impl<'a> Results<'a> {
             errors: figures.errors,
             late_requests: totals.late_requests,
             unanswered: totals.requests_unfinished,
+            retries: figures.retries,
             rps: figures.rate(),
             bytes_in: figures.bytes_in,
             bytes_out: figures.bytes_out,
@@ -209,6 +213,7 @@ impl<'a> Step<'a> {
             name,
             requests: figures.requests,
             errors: figures.errors,
+            retries: figures.retries,
             bytes_in: figures.bytes_in,
             latency_ms: Latency::of(&figures.latency),
             failed_latency_ms: Latency::of_any(&figures.failed_latency),

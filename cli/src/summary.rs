@@ -101,6 +101,10 @@ fn push_counts(out: &mut String, outcome: &Outcome<'_>) {
             format::bytes(figures.bytes_out),
         ),
     );
+    if figures.retries > 0 {
+        let what = "kept connections were closed before a byte of the response came";
+        push(out, &format!("  {} retries: {what}", figures.retries));
+    }
     push_failures(out, figures, &totals.reasons);
     let lost = totals.dropped + totals.unfinished;
     if workload.is_open() || lost > 0 {

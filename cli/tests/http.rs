@@ -4,12 +4,13 @@ mod support;
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
     time::Duration,
 };
 
 use serde_json::json;
-use support::{Nginx, RESULTS, Target, barewire_to_end};
+use support::{Nginx, RESULTS, Target, barewire_to_end, otlp};
 
 /// How long an answer may take that comes at once.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,6 +48,68 @@ fn a_header_that_nginx_folds_over_two_lines_fails_no_request() {
         "{}",
         ended.stderr
     );
+}
+
+#[test]
+fn a_think_time_as_long_as_nginx_keeps_connections_fails_no_request() {
+    let nginx = Nginx::start_with("keepalive_timeout 1s;");
+    let spec = json!({"target": nginx.url(), "users": 4, "iterations": 5, "think_time": "1s"}).to_string();
+    let ended = barewire_to_end(["run", &spec, "--results", RESULTS]);
+    assert_eq!(
+        (ended.code, ended.requests(), &ended.results["errors"]),
+        (0, 20, &json!(0)),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn requests_that_were_sent_again_are_counted_everywhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    // Each connection carries one request, and ends when the next one comes.
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let mut stream = stream.expect("a connection");
+                if read_head(&mut stream) {
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                        .expect("an answer is taken");
+                    read_head(&mut stream);
+                }
+            });
+        }
+    });
+    let spec = json!({"target": url, "users": 1, "iterations": 5}).to_string();
+    let ended = barewire_to_end(["run", &spec, "--results", RESULTS, "--otlp", "file:o.jsonl"]);
+    let results = &ended.results;
+    assert_eq!(
+        (&results["requests"], &results["errors"], &results["retries"]),
+        (&json!(5), &json!(0), &json!(4))
+    );
+    assert_eq!(results["steps"][0]["retries"], json!(4));
+    let told = "  4 retries: kept connections were closed before a byte of the response came\n";
+    assert!(ended.stdout.contains(told), "{}", ended.stdout);
+    let documents = otlp::documents(&ended.dir.read("o.jsonl"));
+    let counts: Vec<u64> = otlp::metrics(documents.last().expect("a document"), "http.client.retries")
+        .flat_map(|metric| otlp::items(&metric["sum"]["dataPoints"]))
+        .map(|point| otlp::integer(&point["asInt"]))
+        .collect();
+    assert_eq!(counts, [4]);
+    assert!(otlp::metrics(&documents[0], "http.client.retries").next().is_some(), "from the beginning");
+}
+
+fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if !matches!(stream.read(&mut byte), Ok(1)) {
+            return false;
+        }
+        head.push(byte[0]);
+    }
+    true
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice, Write},
+    iter,
     net::SocketAddr,
 };
 
@@ -16,7 +17,7 @@ use barewire::{
     TraceContext,
     wire::http::{Event, HttpError, KnownHead, ResponseDecoder},
 };
-use mio::{Interest, Registry, Token, net::TcpStream};
+use mio::{Interest, Registry, Token, event, net::TcpStream};
 use rustix::io::Errno;
 
 use crate::{
@@ -30,6 +31,8 @@ use crate::{
 /// How often a socket is read from before others have their turn: a peer that sends faster than we read would have
 /// the thread for itself.
 const READS_AT_ONCE: usize = 16;
+
+const REQUEST_TIMEOUT: u16 = 408;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +68,22 @@ pub(crate) struct Conn {
     pub(crate) breaks: u32,
     /// Whether the socket is listed to be read from again.
     pub(crate) has_more: bool,
+    /// Whether an event told of bytes, an end or an error that have not been read since: it is not told again.
+    pub(crate) has_news: bool,
     /// Whether the peer has said that nothing more will come.
     pub(crate) is_ending: bool,
+    /// Whether the request at hand was sent before, on a connection that had carried others and was closed unanswered.
+    pub(crate) is_again: bool,
+    /// Whether the socket has carried a whole exchange.
+    is_used: bool,
     /// The trace that the request at hand is a part of.
     pub(crate) trace: Option<TraceContext>,
     stream: Option<TcpStream>,
     decoder: ResponseDecoder,
     written: usize,
     bytes_in: u64,
+    /// Bytes of the first sending of a request that was sent again: received and sent.
+    bytes_before: (u64, u64),
     response: Response,
     /// The beginning of a head whose rest is yet to come.
     partial: Vec<u8>,
@@ -107,12 +118,16 @@ impl Conn {
             sent_ns: 0,
             breaks: 0,
             has_more: false,
+            has_news: false,
             is_ending: false,
+            is_again: false,
+            is_used: false,
             trace: None,
             stream: None,
             decoder: ResponseDecoder::new(false),
             written: 0,
             bytes_in: 0,
+            bytes_before: (0, 0),
             response: Response::default(),
             partial: Vec::new(),
         }
@@ -124,7 +139,7 @@ impl Conn {
 
     /// Bytes of the exchange at hand: received and sent.
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        (self.bytes_in, self.written as u64)
+        (self.bytes_in + self.bytes_before.0, self.written as u64 + self.bytes_before.1)
     }
 
     /// Begins to connect.
@@ -134,8 +149,15 @@ impl Conn {
     pub(crate) fn connect(&mut self, addr: SocketAddr, registry: &Registry, token: Token) -> io::Result<()> {
         let mut stream = socket::begin_connect(addr)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        (self.stream, self.is_ending) = (Some(stream), false);
+        self.stream = Some(stream);
+        (self.has_news, self.is_ending, self.is_used) = (false, false, false);
         Ok(())
+    }
+
+    /// Keeps what `event` says of the socket: an edge-triggered event says it once, in whatever state it comes.
+    pub(crate) fn note(&mut self, event: &event::Event) {
+        self.has_news |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.is_ending |= event.is_read_closed();
     }
 
     /// Whether the connection is made; an error if it never will be.
@@ -153,9 +175,22 @@ impl Conn {
 
     /// Forgets the exchange before.
     pub(crate) fn reset(&mut self, to_head: bool) {
+        self.expect_response(to_head);
+        self.bytes_before = (0, 0);
+        self.trace = None;
+    }
+
+    /// Closes the socket, and forgets what came of the request at hand, which is sent again on another.
+    pub(crate) fn start_again(&mut self, to_head: bool) {
+        self.close();
+        self.bytes_before = self.bytes();
+        self.expect_response(to_head);
+        self.is_again = true;
+    }
+
+    fn expect_response(&mut self, to_head: bool) {
         self.decoder = ResponseDecoder::new(to_head);
         (self.written, self.bytes_in) = (0, 0);
-        self.trace = None;
         self.response = Response::default();
         self.partial.clear();
     }
@@ -206,6 +241,7 @@ impl Conn {
     ///
     /// `known` is the head that came last in answer to the same step.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], known: &mut KnownHead) -> Result<Received, Fault> {
+        self.has_news = false;
         for _ in 0..READS_AT_ONCE {
             let Some(stream) = &self.stream else { return Err(self.cut_off()) };
             match socket::read(stream, buffer) {
@@ -239,9 +275,31 @@ impl Conn {
         Fault::new(Failure::Reset, reason)
     }
 
+    /// Whether the peer has closed a connection that had carried others before a byte of its response came: it did so
+    /// while nothing was asked of it, as likely as not, and never saw the request.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_used && self.is_unanswered()
+    }
+
+    /// Whether no byte of a response has come.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.bytes_in == 0
+    }
+
+    /// Whether this answers no request: on a connection that has carried others, 408 with an end says that the peer had
+    /// waited for a request in vain (RFC 9110, section 15.5.9), and crossed the one that was sent then.
+    pub(crate) fn is_unasked(&self, response: Response) -> bool {
+        self.is_used && response.status == REQUEST_TIMEOUT && !response.keep_alive
+    }
+
+    /// Whether the peer has refused the request at hand, whose rest it will not read.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.response.status >= 400
+    }
+
     /// The time-out of the exchange at hand.
     pub(crate) fn timed_out(&self) -> Fault {
-        if self.state == State::Connecting {
+        if self.state == State::Connecting && !self.is_again {
             return Fault::new(Failure::Connect, Reason::NoConnection);
         }
         let is_begun = self.bytes_in > 0;
@@ -251,18 +309,20 @@ impl Conn {
     /// Closes the socket if it cannot carry another exchange after this one of `step`.
     pub(crate) fn settle(&mut self, step: &WorkStep) {
         let request_len = step.bytes.len() + if self.trace.is_some() { TRACE_LINE_BYTES } else { 0 };
-        if !self.response.keep_alive || self.written < request_len {
+        self.is_used = true;
+        if !self.response.keep_alive || self.written < request_len || step.closes {
             self.close();
         }
     }
 
-    /// Looks at a socket on which nothing is expected. The peer may close it, and nobody is hurt; what it may not
+    /// Looks at what an event told of a socket on which nothing is expected. The peer may close it, and nobody is hurt; what it may not
     /// do is talk, and there is no telling what it would answer next.
     pub(crate) fn look_idle(&mut self, buffer: &mut [u8]) {
         let Some(stream) = &self.stream else { return };
-        match socket::read(stream, buffer) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            _ => self.close(),
+        let read = iter::repeat_with(|| socket::read(stream, buffer)).find(|read| *read != Err(Errno::INTR));
+        self.has_news = false;
+        if read != Some(Err(Errno::AGAIN)) {
+            self.close();
         }
     }
 

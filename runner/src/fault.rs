@@ -44,6 +44,9 @@ pub enum Reason {
     PartOfResponse,
     /// The peer closed the connection before the first byte of its response.
     Closed,
+    /// The peer closed a kept connection before the first byte of its response, and the method is none that may be sent
+    /// twice.
+    Stale,
     /// Reasons beyond the first eight of a class.
     Others,
 }
@@ -165,6 +168,9 @@ impl fmt::Display for Reason {
             Reason::NoResponse => f.write_str("no byte of a response within the time-out"),
             Reason::PartOfResponse => f.write_str("only a part of the response within the time-out"),
             Reason::Closed => f.write_str("closed before a byte of the response"),
+            Reason::Stale => f.write_str(
+                "a kept connection closed before a byte of the response, and this method is not sent twice",
+            ),
             Reason::Others => f.write_str("others"),
         }
     }

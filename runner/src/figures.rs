@@ -28,6 +28,8 @@ pub struct Figures {
     pub errors_by_class: BTreeMap<String, u64>,
     /// Requests that wait for their response.
     pub in_flight: u64,
+    /// Requests that were sent once more, because a kept connection was closed before a byte of the response came.
+    pub retries: u64,
     /// Bytes received, heads included.
     pub bytes_in: u64,
     /// Bytes sent, heads included.
@@ -153,6 +155,7 @@ impl Figures {
             )]
             (name::IN_FLIGHT, Reading::Gauge(count)) => self.in_flight += count.unwrap_or(0.0) as u64,
             (name::RECEIVED, Reading::Counter(n)) => self.bytes_in += n,
+            (name::RETRIES, Reading::Counter(n)) => self.retries += n,
             (name::SENT, Reading::Counter(n)) => self.bytes_out += n,
             (name::ITERATIONS, Reading::Counter(n)) => self.scheduled += n,
             (name::ITERATIONS_DROPPED, Reading::Counter(n)) => {
@@ -203,6 +206,7 @@ impl Default for Figures {
             errors: 0,
             errors_by_class: BTreeMap::new(),
             in_flight: 0,
+            retries: 0,
             bytes_in: 0,
             bytes_out: 0,
             latency: Distribution::new(Precision::Three),

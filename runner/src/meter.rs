@@ -73,6 +73,7 @@ struct StepMeters {
     failures: Counter,
     bytes_in: Counter,
     bytes_out: Counter,
+    retries: Counter,
     request_size: Histogram,
     response_sizes: [Histogram; 2],
     open: Option<OpenMeters>,
@@ -137,6 +138,10 @@ impl Meters {
         if let Some(open) = self.steps[step].open {
             self.shard.record(open.schedule_slip, slip_ns);
         }
+    }
+
+    pub(crate) fn sent_again(&mut self, step: usize) {
+        self.shard.add(self.steps[step].retries, 1);
     }
 
     pub(crate) fn finished(&mut self, step: usize, exchange: &Exchange) {
@@ -241,6 +246,13 @@ impl StepMeters {
             failures: requests(FAILURE),
             bytes_in: bytes(name::RECEIVED, "Bytes received, heads included."),
             bytes_out: bytes(name::SENT, "Bytes sent, heads included."),
+            retries: registry.counter(
+                of_step(
+                    name::RETRIES,
+                    "Requests sent once more, as their connection had been closed unused.",
+                )
+                .unit(Unit::One),
+            ),
             request_size: size(request_size),
             response_sizes: [SUCCESS, FAILURE].map(|outcome| size(response_size(outcome))),
             open: is_open.then(|| OpenMeters::new(registry, &step.name)),

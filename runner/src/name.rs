@@ -22,6 +22,7 @@ pub(crate) const REQUESTS: &str = "http.client.requests";
 pub(crate) const ERRORS: &str = "http.client.errors";
 pub(crate) const RECEIVED: &str = "http.client.received";
 pub(crate) const SENT: &str = "http.client.sent";
+pub(crate) const RETRIES: &str = "http.client.retries";
 
 pub(crate) const USERS: &str = "load_test.virtual_users.active";
 pub(crate) const IN_FLIGHT: &str = "load_test.requests.in_flight";

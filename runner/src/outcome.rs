@@ -12,8 +12,9 @@ pub enum Failure {
     Connect,
     /// No whole response came in time.
     Timeout,
-    /// The connection broke before the response was whole: by a reset, or by an early end. Also that of a kept
-    /// connection before the first byte: the request may have been executed, so it is not sent again in silence.
+    /// The connection broke before the response was whole: by a reset, or by an early end. That of a kept connection before
+    /// the first byte is one only if the request may not be sent twice, or was: a request that means the same twice is sent
+    /// once more on a new connection, and counted as a retry.
     Reset,
     /// What came is not HTTP/1.1.
     Protocol,

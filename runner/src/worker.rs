@@ -15,6 +15,8 @@
 //!
 //! There is one loop for all kinds of load: who begins is a [`Source`], when to end is an [`Ending`].
 
+mod exchange;
+mod retry;
 mod wait;
 
 use std::{
@@ -28,12 +30,12 @@ use std::{
 };
 
 use barewire::{Registry, wire::http::KnownHead};
-use mio::{Events, Poll, Token, Waker, event::Event};
+use mio::{Events, Poll, Token, Waker};
 
 use crate::{
     backoff::backoff_ns,
     clock::{Alarm, now_ns},
-    conn::{Conn, Received, Response, State},
+    conn::{Conn, Response, State},
     deadline::Deadlines,
     ending::Ending,
     fault::Fault,
@@ -225,7 +227,8 @@ impl Worker {
             if self.conns[at].state != State::Ready {
                 continue;
             }
-            if now >= self.ending.send_before_ns {
+            // What was sent once is in flight, and is awaited.
+            if now >= self.ending.send_before_ns && !self.conns[at].is_again {
                 self.cancel(at);
             } else if self.conns[at].is_open() {
                 self.send_first(at);
@@ -245,102 +248,10 @@ impl Worker {
         self.rest(at);
     }
 
-    fn connect(&mut self, at: usize) {
-        let now = now_ns();
-        let conn = &mut self.conns[at];
-        (conn.sent_ns, conn.state) = (now, State::Connecting);
-        conn.reset(false);
-        self.timeouts.set(at, now.saturating_add(self.workload.timeout_ns));
-        if let Err(error) = conn.connect(self.addr, self.poll.registry(), Token(at)) {
-            self.fail(at, Fault::of_io(&error, Failure::Connect));
-        }
-    }
-
-    fn send_first(&mut self, at: usize) {
-        let conn = &mut self.conns[at];
-        let step = &self.workload.steps[conn.step];
-        conn.reset(step.is_head());
-        if let (Some(tracer), true) = (&mut self.tracer, step.trace_at.is_some()) {
-            conn.trace = tracer.next();
-        }
-        let now = now_ns();
-        (conn.sent_ns, conn.state) = (now, State::Sending);
-        self.in_flight += 1;
-        self.meters.sent(conn.step, now.saturating_sub(conn.due_ns));
-        self.timeouts.set(at, now.saturating_add(self.workload.timeout_ns));
-        self.send(at);
-    }
-
-    fn send(&mut self, at: usize) {
-        let conn = &mut self.conns[at];
-        match conn.send(&self.workload.steps[conn.step]) {
-            Ok(true) => conn.state = State::Receiving,
-            Ok(false) => {}
-            Err(error) => self.fail(at, Fault::of_io(&error, Failure::Reset)),
-        }
-    }
-
-    fn receive(&mut self, event: &Event) {
-        let Token(at) = event.token();
-        let Some(conn) = self.conns.get_mut(at) else { return };
-        match conn.state {
-            State::Connecting => match conn.is_connected() {
-                Ok(true) => self.connected(at),
-                Ok(false) => {}
-                Err(error) => self.fail(at, Fault::of_io(&error, Failure::Connect)),
-            },
-            State::Sending | State::Receiving => {
-                if has_news(event) {
-                    conn.is_ending |= event.is_read_closed();
-                    self.read(at);
-                }
-                if event.is_writable() && self.conns[at].state == State::Sending {
-                    self.send(at);
-                }
-            }
-            State::Idle | State::Ready | State::Pausing => {
-                if has_news(event) {
-                    conn.look_idle(&mut self.buffer);
-                }
-            }
-        }
-    }
-
-    fn connected(&mut self, at: usize) {
-        let conn = &mut self.conns[at];
-        conn.state = State::Ready;
-        self.timeouts.clear(at);
-        self.ready.push(at);
-    }
-
-    fn read(&mut self, at: usize) {
-        let conn = &mut self.conns[at];
-        match conn.receive(&mut self.buffer, &mut self.known[conn.step]) {
-            Ok(Received::Part) => {}
-            Ok(Received::More) => {
-                if !std::mem::replace(&mut self.conns[at].has_more, true) {
-                    self.unread.push(at);
-                }
-            }
-            Ok(Received::Whole(response)) => self.answered(at, response),
-            Err(fault) => self.fail(at, fault),
-        }
-    }
-
-    /// Gives another turn to each connection that had more to read than it could in its last one.
-    fn read_on(&mut self) {
-        let count = self.unread.len();
-        for index in 0..count {
-            let at = self.unread[index];
-            self.conns[at].has_more = false;
-            if matches!(self.conns[at].state, State::Sending | State::Receiving) {
-                self.read(at);
-            }
-        }
-        self.unread.drain(..count);
-    }
-
     fn answered(&mut self, at: usize, response: Response) {
+        if self.conns[at].is_unasked(response) && self.may_send_again(at) {
+            return self.send_again(at);
+        }
         let conn = &mut self.conns[at];
         let step = &self.workload.steps[conn.step];
         conn.settle(step);
@@ -354,6 +265,7 @@ impl Worker {
 
     /// Ends the request at hand without a response, and with it the connection.
     fn fail(&mut self, at: usize, fault: Fault) {
+        let Some(fault) = self.retry(at, fault) else { return };
         let conn = &mut self.conns[at];
         conn.close();
         // One that timed out has had its pause.
@@ -368,9 +280,10 @@ impl Worker {
     fn conclude(&mut self, at: usize, outcome: Outcome, body_bytes: u64) {
         let now = now_ns();
         let conn = &mut self.conns[at];
-        if conn.state != State::Connecting {
+        if conn.state != State::Connecting || conn.is_again {
             self.in_flight -= 1;
         }
+        conn.is_again = false;
         let (bytes_in, bytes_out) = conn.bytes();
         let exchange = Exchange {
             outcome,
@@ -452,11 +365,6 @@ impl Worker {
         self.meters.dropped(self.totals.dropped);
         self.totals
     }
-}
-
-/// Whether a read would tell something: bytes, the end, or an error.
-fn has_news(event: &Event) -> bool {
-    event.is_readable() || event.is_read_closed() || event.is_error()
 }
 
 #[cfg(test)]

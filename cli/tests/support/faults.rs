@@ -75,7 +75,7 @@ pub(crate) fn of_any_server() -> Vec<Fault> {
         answers_then("resets_after_each_answer", OK, Act::Reset),
         fault("closes_when_the_next_request_comes", vec![Act::Await, say(OK), Act::Await, Act::Close]),
         fault("resets_when_the_next_request_comes", vec![Act::Await, say(OK), Act::AwaitByte, Act::Reset]),
-        answers("says_1xx_for_ever", &"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)),
+        fault("says_1xx_for_ever", vec![Act::Await, flood("HTTP/1.1 103 Early Hints\r\n\r\n")]),
         answers("switches_protocols", "HTTP/1.1 101 Switching Protocols\r\n\r\n"),
         fault(
             "sends_headers_for_ever",

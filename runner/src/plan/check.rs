@@ -20,6 +20,8 @@ const MIN_RATE: f64 = 1e-6;
 const MAX_RATE: f64 = 1e7;
 const MAX_STAGES: usize = 100;
 const MAX_STEPS: usize = 10_000;
+/// Methods of requests that mean the same twice (RFC 9110, section 9.2.2).
+const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 /// Longer than any run: for loads that end by iterations.
 const FOREVER_NS: u64 = u64::MAX / 4;
@@ -255,6 +257,8 @@ fn check_step(step: &Step, path: &str, target: &Url, otherwise: ThinkTime) -> Re
     let name = step.name.clone().unwrap_or_else(|| format!("{method} {path_only}"));
     Ok(workload::Step {
         name,
+        is_idempotent: IDEMPOTENT.contains(&method),
+        closes: headers.iter().any(says_close),
         method: method.to_owned(),
         bytes: bytes.into(),
         body_len: body.len() as u64,
@@ -263,6 +267,11 @@ fn check_step(step: &Step, path: &str, target: &Url, otherwise: ThinkTime) -> Re
         expect_status: step.expect_status.clone().into(),
         think_ns: (nanos(think.min), nanos(think.max)),
     })
+}
+
+fn says_close(header: &Header) -> bool {
+    header.name().eq_ignore_ascii_case("connection")
+        && header.value().split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 fn check_headers(step: &Step, path: &str) -> Result<Vec<Header>> {

@@ -49,6 +49,10 @@ pub(crate) struct Step {
     /// Sorted; any of 200 to 399 when empty.
     pub(crate) expect_status: Box<[u16]>,
     pub(crate) think_ns: (u64, u64),
+    /// The request may be sent twice: what it asks for is the same (RFC 9110, section 9.2.2).
+    pub(crate) is_idempotent: bool,
+    /// `Connection` says `close`: the connection ends with the response, whatever the peer says.
+    pub(crate) closes: bool,
 }
 
 impl Workload {

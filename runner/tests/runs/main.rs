@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ending;
+mod ends;
 mod failures;
 mod samples;
 mod sharing;
