@@ -128,8 +128,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true, default_value = "0")]
     pub(crate) trace_sample: f64,
 
-    /// Write the results to a file, as JSON
-    #[arg(long, value_name = "FILE.json")]
+    /// Write the results as JSON to a file, which is replaced whole or not at all, or to standard output; a run that cannot
+    /// start removes the results of an earlier one, which are not its own
+    #[arg(long, value_name = "FILE.json|-")]
     pub(crate) results: Option<PathBuf>,
 
     /// Show nothing but errors and warnings

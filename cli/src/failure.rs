@@ -20,6 +20,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether nothing was sent.
+    pub(crate) fn is_before_the_load(&self) -> bool {
+        matches!(self, Failure::Usage(_) | Failure::Unreachable(_))
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Failure::Threshold(_) => 1,

@@ -15,6 +15,7 @@ mod format;
 mod interrupt;
 mod judge;
 mod live;
+mod outputs;
 mod report;
 mod results;
 mod run;

@@ -1,11 +1,14 @@
 //! What a run came to, as JSON for programs.
 
+mod destination;
+
 use std::collections::BTreeMap;
 
 use barewire::{Distribution, LaneReport};
 use barewire_runner::{Bottleneck, Failure, Figures, Reason};
 use serde::Serialize;
 
+pub(crate) use self::destination::{Destination, Older};
 use crate::report::Outcome;
 
 /// The document that `--results` writes. Times are milliseconds unless the name says otherwise; a figure that was
@@ -129,6 +132,13 @@ struct Exporter<'a> {
 }
 
 impl<'a> Results<'a> {
+    /// The document, as it is written.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
     pub(crate) fn of(outcome: &'a Outcome<'a>) -> Self {
         let Outcome { workload, figures, totals, .. } = outcome;
         Results {

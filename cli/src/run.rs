@@ -1,10 +1,9 @@
 //! `barewire run`: the runner, the reporter and the exporters, wired together.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
     process,
     time::{Duration, Instant},
 };
@@ -20,11 +19,12 @@ use crate::{
     bounded, console,
     exporters::{Exporters, Page},
     failure::Failure,
-    interrupt::Interrupt,
+    interrupt::{Interrupt, Leaving},
     judge::Judge,
     live::Live,
+    outputs,
     report::Outcome,
-    results::Results,
+    results::{Destination, Older, Results},
     summary::summary,
     watch::{GLANCE, Watch},
 };
@@ -35,16 +35,32 @@ const FINAL_FLUSH: Duration = Duration::from_secs(5);
 /// The largest file that is read as a spec: bodies have their room in it.
 const MAX_SPEC_BYTES: u64 = 16 << 20;
 
+/// Runs what the arguments ask for. Where it cannot start, no older results are left in the file for its own.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
-    let starting = interrupt.leave_at_once(|| {});
+    let older = Older::at(args.results.as_deref());
+    let starting = interrupt.leave_at_once({
+        let older = older.clone();
+        move || older.remove()
+    });
+    let ended = run_load(args, &interrupt, starting);
+    if ended.as_ref().is_err_and(Failure::is_before_the_load) {
+        older.remove();
+    }
+    ended
+}
+
+/// Runs it, to its end. A signal that comes before the load has begun is left to `starting`.
+fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<(), Failure> {
+    outputs::check(args)?;
     let (plan, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
     let origin = Origin::new(run_id.as_str(), workload.name());
     let Exporters { list, pages, stdout, samples, .. } = Exporters::open(args, &workload, &origin)?;
-    args.results.as_deref().map_or(Ok(()), claim)?;
+    let results = args.results.as_deref().map(Destination::open).transpose()?;
+    let stdout = stdout || results.as_ref().is_some_and(Destination::is_stdout);
     // What has shards of its own comes before the load, whose sampling would give them room for samples.
     let usage = SystemUsage::new(&registry);
     let judge = Judge::new(&registry, workload.thresholds());
@@ -59,7 +75,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let reporting = report_to(list, args.interval, &live, usage, &registry);
     let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
     let mut watch = Watch { reporting, registry: &registry, lifecycle, meter, judge };
-    watch.follow(&load, &interrupt, &mut live);
+    watch.follow(&load, interrupt, &mut live);
     let totals = load.join()?;
 
     let (figures, verdicts) = watch.verdicts(&totals);
@@ -76,15 +92,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     registry.resource("load_test.status", status.name());
     live.say("delivering the last snapshot");
     outcome.lanes = watch.end(totals.lasted(), status, FINAL_FLUSH);
-    linger(&pages, args.linger, &interrupt, &live);
+    linger(&pages, args.linger, interrupt, &live);
     pages.iter().for_each(|page| page.settle(&mut outcome.lanes));
     if let (Some(Bottleneck::Generator), Some(text)) = (outcome.bottleneck(), outcome.bottleneck_text()) {
         live.warn(&text);
     }
     live.finish();
     console.print(&summary(&outcome));
-    if let Some(path) = &args.results {
-        write(path, &outcome)?;
+    if let Some(results) = results {
+        results.write(&Results::of(&outcome).to_text())?;
     }
     outcome.verdict()
 }
@@ -206,28 +222,10 @@ fn linger(pages: &[Page], time: Duration, interrupt: &Interrupt, live: &Live) {
     }
 }
 
-/// Makes sure that the results can be written before anything is sent. What the file holds stays until then.
-fn claim(path: &Path) -> Result<(), Failure> {
-    OpenOptions::new().create(true).append(true).open(path).map(drop).map_err(|error| {
-        Failure::Usage(format!(
-            "--results: '{}' cannot be written: {error}; choose another file",
-            path.display()
-        ))
-    })
-}
-
-fn write(path: &Path, outcome: &Outcome<'_>) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(&Results::of(outcome)).unwrap_or_default();
-    text.push('\n');
-    fs::write(path, text).map_err(|error| {
-        Failure::Defect(format!("--results: '{}' could not be written: {error}", path.display()))
-    })
-}
-
 /// Where text for people goes.
 struct Console {
     quiet: bool,
-    /// False where an exporter writes to stdout.
+    /// False where an exporter or the results go to stdout.
     stdout: bool,
 }
 

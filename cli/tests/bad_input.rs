@@ -83,9 +83,9 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["http://TARGET/", "--duration=-5s"], &["'--duration", "'-5s'", "10s, 1m30s or 250ms"]),
     (&["http://TARGET/", "-c", "0"], &["connections: ", "0 is out of range", "give 1 to"]),
     (&["http://TARGET/", "-t", "0"], &["threads: ", "0 ", "give at least 1"]),
-    (&["http://TARGET/", "-r", "0"], &["rate: ", "0 is out of range", "give 0.001 to"]),
-    (&["http://TARGET/", "-r", "-5"], &["rate: ", "-5 is out of range", "give 0.001 to"]),
-    (&["http://TARGET/", "-r", "NaN"], &["rate: ", "NaN is out of range", "give 0.001 to"]),
+    (&["http://TARGET/", "-r", "0"], &["rate: ", "0 is out of range", "give 0.000001 to"]),
+    (&["http://TARGET/", "-r", "-5"], &["rate: ", "-5 is out of range", "give 0.000001 to"]),
+    (&["http://TARGET/", "-r", "NaN"], &["rate: ", "NaN is out of range", "give 0.000001 to"]),
     (&["http://TARGET/", "--timeout", "0s"], &["timeout: ", "0s", "give at least 1ms"]),
     (
         &["http://TARGET/", "--sample-rate", "1.5"],
