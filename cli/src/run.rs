@@ -29,7 +29,8 @@ use crate::{
     watch::{GLANCE, Watch},
 };
 
-/// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself.
+/// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself. A receiver
+/// that has never answered has those 3 s alone.
 const FINAL_FLUSH: Duration = Duration::from_secs(5);
 
 /// The largest file that is read as a spec: bodies have their room in it.

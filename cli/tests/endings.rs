@@ -4,6 +4,7 @@ mod support;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::{
@@ -103,17 +104,25 @@ fn the_second_interrupt_ends_the_process_at_once() {
 }
 
 #[test]
-fn a_collector_that_hangs_at_the_end_costs_five_seconds() {
-    let (target, collector) = (Target::start(&[]), Collector::start());
-    collector.child.stop();
-    let (url, otlp_url) = (target.url(), collector.otlp_url());
-    let begun = Instant::now();
-    let ended = barewire_to_end(["run", &url, "-d", "500ms", "--otlp", &otlp_url, "--results", RESULTS]);
-    let took = begun.elapsed();
-    collector.child.cont();
-    assert!(took < Duration::from_secs(8), "{took:?}");
-    assert_eq!((ended.code, &ended.results["exporters"][0]["complete"]), (0, &json!(false)));
-    assert!(ended.stdout.contains("  otlp: the last snapshot was not delivered: "), "{}", ended.stdout);
+fn receivers_that_never_answer_cost_one_time_out_of_three_seconds_at_the_end() {
+    let target = Target::start(&[]);
+    let mutes = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let urls = mutes.each_ref().map(|mute| format!("http://{}", mute.local_addr().expect("an address")));
+    let url = target.url();
+    // A busy machine may take its time, and is asked again.
+    let in_time = (0..4).any(|_| {
+        let begun = Instant::now();
+        let outputs = urls.iter().flat_map(|url| ["--otlp", url]);
+        let ended =
+            barewire_to_end(["run", &url, "-d", "500ms", "--results", RESULTS].into_iter().chain(outputs));
+        let took = begun.elapsed();
+        for each in 0..urls.len() {
+            assert_eq!((ended.code, &ended.results["exporters"][each]["complete"]), (0, &json!(false)));
+        }
+        assert!(ended.stdout.contains("  otlp: the last snapshot was not delivered: "), "{}", ended.stdout);
+        took < Duration::from_millis(5000)
+    });
+    assert!(in_time, "the load takes 0.5 s, and one time-out 3 s");
 }
 
 #[test]

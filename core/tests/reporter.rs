@@ -219,6 +219,50 @@ fn a_reporter_that_is_dropped_waits_no_longer_than_an_export_may_take() {
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
+/// An exporter whose receiver says nothing: every attempt takes all the time that it has.
+struct Mute;
+
+impl Exporter for Mute {
+    fn name(&self) -> &str {
+        "mute"
+    }
+
+    fn export(&mut self, _: &Arc<Snapshot>, deadline: Instant) -> Result<Delivered, ExportError> {
+        thread::sleep(deadline.saturating_duration_since(Instant::now()));
+        Err(ExportError::TimedOut("no answer".to_owned()))
+    }
+}
+
+#[test]
+fn receivers_that_never_answered_are_waited_for_side_by_side_and_one_time_out_long() {
+    let (registry, time) = (Registry::new("test"), Duration::from_millis(500));
+    let reporter = Reporter::every(TICK).timeout(time);
+    let reporting = (0..12).fold(reporter, |reporter, _| reporter.export(Mute)).start(&registry);
+    wait_for(&reporting, |lanes| lanes.iter().all(|lane| lane.dropped >= 1));
+    let start = Instant::now();
+    let report = reporting.stop(Duration::from_secs(20));
+    assert!(start.elapsed() < 8 * time, "{:?}", start.elapsed());
+    assert!(report.lanes.iter().all(|lane| !lane.complete && lane.timed_out >= 1), "{report:?}");
+}
+
+#[test]
+fn a_receiver_that_has_answered_keeps_the_whole_deadline() {
+    for answer in [delivered(), Err(ExportError::Failed("refused".to_owned()))] {
+        let (registry, time) = (Registry::new("test"), Duration::from_millis(20));
+        let mut answers = std::iter::once(answer.clone());
+        let slow = scripted("slow", move |_| {
+            answers.next().unwrap_or_else(|| {
+                thread::sleep(10 * time);
+                delivered()
+            })
+        });
+        let reporting = Reporter::every(TICK).timeout(time).export(slow).start(&registry);
+        wait_for(&reporting, |lanes| lanes[0].sent + lanes[0].failed >= 1 && lanes[0].dropped >= 1);
+        let report = reporting.stop(SOON);
+        assert!(report.lanes[0].complete, "after {answer:?}: {report:?}");
+    }
+}
+
 #[test]
 fn outcomes_are_counted_each_in_its_place_and_told_once_a_change() {
     let registry = Registry::new("test");

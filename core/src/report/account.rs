@@ -131,6 +131,12 @@ impl Account {
         }
     }
 
+    /// Returns `true` if the receiver has never answered, neither with consent nor with a refusal.
+    pub(crate) fn is_mute(&self) -> bool {
+        let answers = [Count::Sent, Count::Failed, Count::Events, Count::Samples];
+        answers.iter().all(|&answer| self.0.counts[answer as usize].load(Relaxed) == 0)
+    }
+
     /// Says whether the last snapshot was delivered.
     pub(crate) fn complete(&self, delivered: bool) {
         self.0.complete.store(delivered, Release);

@@ -15,6 +15,14 @@ use crate::{
 /// How many events may wait for a lane.
 pub(crate) const MAX_EVENTS: usize = 256;
 
+/// Deadlines of the end: one for lanes whose receiver has answered something, one for those whose receiver never did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    pub(crate) answering: Instant,
+    /// Never later than the other one.
+    pub(crate) mute: Instant,
+}
+
 /// What a lane is to do next.
 #[derive(Debug)]
 pub(crate) enum Task {
@@ -24,8 +32,8 @@ pub(crate) enum Task {
     Tell(Event),
     /// The time for which the lane wanted to be woken has come.
     Wake,
-    /// Deliver the last snapshot, by then, and end.
-    Finish(Arc<Snapshot>, Instant),
+    /// Deliver the last snapshot, by one of these deadlines, and end.
+    Finish(Arc<Snapshot>, Ending),
     /// Nobody is going to hand over anything any more.
     Abandon,
 }
@@ -43,7 +51,7 @@ pub(crate) struct Handover {
 struct Desk {
     snapshot: Option<Arc<Snapshot>>,
     events: VecDeque<Event>,
-    last: Option<(Arc<Snapshot>, Instant)>,
+    last: Option<(Arc<Snapshot>, Ending)>,
     is_abandoned: bool,
     is_busy: bool,
     has_ended: bool,
@@ -73,9 +81,9 @@ impl Handover {
         takes
     }
 
-    /// Hands over the last snapshot, to be delivered by `deadline` after everything that lies on the desk.
-    pub(crate) fn finish(&self, snapshot: &Arc<Snapshot>, deadline: Instant) {
-        self.desk.lock().last.get_or_insert_with(|| (Arc::clone(snapshot), deadline));
+    /// Hands over the last snapshot, to be delivered after everything that lies on the desk, and before the end is over.
+    pub(crate) fn finish(&self, snapshot: &Arc<Snapshot>, ending: Ending) {
+        self.desk.lock().last.get_or_insert_with(|| (Arc::clone(snapshot), ending));
         self.filled.notify_one();
     }
 
@@ -133,9 +141,9 @@ impl Desk {
             self.is_busy = true;
             return Some(Task::Export(snapshot));
         }
-        if let Some((snapshot, deadline)) = self.last.take() {
+        if let Some((snapshot, ending)) = self.last.take() {
             self.is_busy = true;
-            return Some(Task::Finish(snapshot, deadline));
+            return Some(Task::Finish(snapshot, ending));
         }
         self.is_abandoned.then_some(Task::Abandon)
     }
@@ -193,7 +201,8 @@ mod tests {
         let ([one, two, _], handover) = (snapshots(), Handover::default());
         handover.offer(&one);
         assert!(handover.tell(Event::new("a", 1)) && handover.tell(Event::new("b", 2)));
-        handover.finish(&two, Instant::now());
+        let now = Instant::now();
+        handover.finish(&two, Ending { answering: now, mute: now });
         assert!(!handover.tell(Event::new("late", 3)), "the end has been said");
         handover.abandon();
         let tasks = [(); 5].map(|()| next(&handover));

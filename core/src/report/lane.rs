@@ -13,7 +13,7 @@ use super::{
     account::{Account, Count, LaneReport},
     event::Event,
     exporter::{Delivered, ExportError, Exporter},
-    handover::{Handover, MAX_EVENTS, Task},
+    handover::{Ending, Handover, MAX_EVENTS, Task},
     reporter::{Notice, Notify},
     tap::Tap,
 };
@@ -71,15 +71,15 @@ impl Lane {
     }
 
     /// Tells the exporter to deliver one last snapshot when it is done with the one in its hands.
-    pub(crate) fn finish(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) {
+    pub(crate) fn finish(&mut self, snapshot: &Arc<Snapshot>, ending: Ending) {
         self.offered += 1;
-        self.handover.finish(snapshot, deadline);
+        self.handover.finish(snapshot, ending);
     }
 
-    /// Waits for the end of the thread, until the deadline. A thread that is late is left behind, and the snapshots
+    /// Waits for the end of the thread, until its deadline. A thread that is late is left behind, and the snapshots
     /// that it has not settled have timed out; one that ended early has dropped them.
-    pub(crate) fn wait(&self, deadline: Instant) -> LaneReport {
-        let late = !self.handover.wait_for_end(deadline);
+    pub(crate) fn wait(&self, ending: Ending) -> LaneReport {
+        let late = !self.ends_in_time(ending);
         if let Some(mut tap) = self.left.lock().take() {
             self.account.add(Count::SamplesLost, tap.abandon());
         }
@@ -96,6 +96,12 @@ impl Lane {
         *count += open;
         report.last_error.get_or_insert_with(|| why.to_owned());
         report
+    }
+
+    /// Waits for the end of the thread. A receiver that is mute by the first deadline has no second one.
+    fn ends_in_time(&self, ending: Ending) -> bool {
+        self.handover.wait_for_end(ending.mute)
+            || (!self.account.is_mute() && self.handover.wait_for_end(ending.answering))
     }
 
     /// The part of a lane that is there for everyone.
@@ -182,7 +188,10 @@ impl Worker {
                         self.tell_pending(Instant::now() + self.timeout)?;
                     }
                 }
-                Task::Finish(snapshot, deadline) => return self.finish(&snapshot, deadline),
+                Task::Finish(snapshot, ending) => {
+                    let deadline = if self.account.is_mute() { ending.mute } else { ending.answering };
+                    return self.finish(&snapshot, deadline);
+                }
                 Task::Abandon => return Ok(()),
             }
         }

@@ -14,6 +14,7 @@ use super::{
     account::{COUNTS, LaneReport},
     event::Event,
     exporter::{ExportError, Exporter},
+    handover::Ending,
     lane::{Door, Lane, Stopwatch},
     schedule::next_tick,
 };
@@ -165,7 +166,7 @@ fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
 /// A reporter at work. Dropping it stops it, with the time-out of an export as the deadline.
 #[derive(Debug)]
 pub struct Reporting {
-    stop: Sender<Instant>,
+    stop: Sender<Ending>,
     thread: Option<JoinHandle<Report>>,
     doors: Vec<Door>,
     timeout: Duration,
@@ -185,6 +186,9 @@ impl Reporting {
 
     /// Takes one last snapshot, has every exporter deliver it, and returns after `within` at the latest. Stop
     /// counting first: what is counted later is not delivered.
+    ///
+    /// An exporter whose receiver has answered nothing all along, not even a refusal, is waited for no longer than one
+    /// export may take ([`Reporter::timeout`]). All exporters are waited for side by side.
     pub fn stop(mut self, within: Duration) -> Report {
         self.end(within)
     }
@@ -192,8 +196,13 @@ impl Reporting {
     fn end(&mut self, within: Duration) -> Report {
         let Some(thread) = self.thread.take() else { return Report { lanes: self.lanes() } };
         // Where the thread has panicked and nobody receives this, joining it tells.
-        self.stop.send(Instant::now() + within.min(LONGEST)).ok();
+        self.stop.send(self.ending(within.min(LONGEST))).ok();
         thread.join().unwrap_or_else(|_| Report { lanes: self.lanes() })
+    }
+
+    fn ending(&self, within: Duration) -> Ending {
+        let now = Instant::now();
+        Ending { answering: now + within, mute: now + within.min(self.timeout) }
     }
 }
 
@@ -235,23 +244,26 @@ struct Sampler {
 }
 
 impl Sampler {
-    fn run(mut self, stopped: &Receiver<Instant>) -> Report {
-        let deadline = self.tick_until(stopped);
+    fn run(mut self, stopped: &Receiver<Ending>) -> Report {
+        let ending = self.tick_until(stopped);
         let last = self.snapshot();
         for lane in &mut self.lanes {
-            lane.finish(&last, deadline);
+            lane.finish(&last, ending);
         }
-        Report { lanes: self.lanes.iter().map(|lane| lane.wait(deadline)).collect() }
+        Report { lanes: self.lanes.iter().map(|lane| lane.wait(ending)).collect() }
     }
 
     /// Ticks until it is told to stop; returns by when the end has to be reached.
-    fn tick_until(&mut self, stopped: &Receiver<Instant>) -> Instant {
+    fn tick_until(&mut self, stopped: &Receiver<Ending>) -> Ending {
         loop {
             let due = next_tick(self.interval_ns, self.unix_ns());
             match stopped.recv_timeout(Duration::from_nanos(due.saturating_sub(self.unix_ns()))) {
-                Ok(deadline) => return deadline,
+                Ok(ending) => return ending,
                 // The handle stops the thread before it goes away, so this is not reached.
-                Err(RecvTimeoutError::Disconnected) => return Instant::now(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let now = Instant::now();
+                    return Ending { answering: now, mute: now };
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let late_ns = self.unix_ns().saturating_sub(due);
