@@ -16,6 +16,11 @@ pub(crate) fn time(ns: u64) -> String {
     format!("{}{unit}", three_digits(value))
 }
 
+/// A time with three significant digits.
+pub(crate) fn duration(duration: Duration) -> String {
+    time(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// A quantile of a distribution of nanoseconds, or a dash where there is none.
 pub(crate) fn quantile(took: &Distribution, q: f64) -> String {
     took.quantile(q).map_or_else(|| "-".to_owned(), time)

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod behind;
+mod bottleneck;
 mod bounded;
 mod console;
 mod encode;

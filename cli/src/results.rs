@@ -48,9 +48,14 @@ pub(crate) struct Results<'a> {
     failed_response_time_ms: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule_slip_ms: Option<Latency>,
-    /// What kept the run from its rate: "generator", "target" or null.
+    /// The cause that kept the run from its rate: "generator", "connections", "target", "connections_or_target" or null.
     #[serde(skip_serializing_if = "Option::is_none")]
     bottleneck: Option<Option<&'static str>>,
+    /// Connections that the rate takes at the latency that was measured, by Little's law and with some headroom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections_needed: Option<u64>,
+    /// The first warning that the processors were too busy, or null.
+    cpu_warning: Option<&'a str>,
     iterations: Iterations,
     steps: Vec<Step<'a>>,
     errors_by_class: &'a BTreeMap<String, u64>,
@@ -164,6 +169,8 @@ impl<'a> Results<'a> {
             response_time_ms: workload.is_open().then(|| Latency::of(&figures.response_time)),
             failed_response_time_ms: Latency::of_any(&figures.failed_response_time),
             schedule_slip_ms: workload.is_open().then(|| Latency::of(&figures.schedule_slip)),
+            connections_needed: totals.capacity(workload).map(|capacity| capacity.needed),
+            cpu_warning: outcome.cpu_warning.as_deref(),
             bottleneck: workload.is_open().then(|| outcome.bottleneck().map(Bottleneck::name)),
             iterations: Iterations {
                 scheduled: totals.scheduled,

@@ -16,6 +16,7 @@ use barewire_runner::{
 
 use crate::{
     args::RunArgs,
+    behind::Behind,
     bounded, console,
     exporters::{Exporters, Page},
     failure::Failure,
@@ -75,7 +76,8 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
     let mut live = Live::new(args.quiet);
     let reporting = report_to(list, args.interval, &live, usage, &registry);
     let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
-    let mut watch = Watch { reporting, registry: &registry, lifecycle, meter, judge };
+    let behind = Behind::new(&workload);
+    let mut watch = Watch { reporting, registry: &registry, lifecycle, meter, judge, behind };
     watch.follow(&load, interrupt, &mut live);
     let totals = load.join()?;
 
@@ -88,6 +90,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
         verdicts,
         lanes: Vec::new(),
         ended_by: interrupt.signal(),
+        cpu_warning: watch.cpu_warning(),
     };
     let status = outcome.status();
     registry.resource("load_test.status", status.name());

@@ -130,7 +130,7 @@ fn push_failures(out: &mut String, figures: &Figures, reasons: &Reasons) {
 }
 
 fn push_bottleneck(out: &mut String, outcome: &Outcome<'_>) {
-    if let Some(text) = outcome.bottleneck_text() {
+    for text in outcome.bottleneck_text().iter().chain(&outcome.cpu_warning) {
         push(out, "");
         push(out, &format!("  {text}"));
     }

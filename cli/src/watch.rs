@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use barewire::{Event, LaneReport, Registry, Reporting};
 use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, Threshold, Totals, Verdict};
 
-use crate::{interrupt::Interrupt, judge::Judge, live::Live};
+use crate::{behind::Behind, interrupt::Interrupt, judge::Judge, live::Live};
 
 /// How often the end of the run is looked for, and a last scrape after it.
 pub(crate) const GLANCE: Duration = Duration::from_millis(20);
@@ -17,6 +17,7 @@ pub(crate) struct Watch<'a> {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) meter: LifecycleMeter,
     pub(crate) judge: Judge<'a>,
+    pub(crate) behind: Behind<'a>,
 }
 
 impl<'a> Watch<'a> {
@@ -44,8 +45,19 @@ impl<'a> Watch<'a> {
             Some(drain) => {
                 live.drain(Figures::of(&self.registry.snapshot(), elapsed).in_flight, drain.left);
             }
-            None => live.show(self.look(elapsed)),
+            None => {
+                let figures = self.look(elapsed, live);
+                if let Some(text) = self.behind.look(&figures) {
+                    live.warn(&text);
+                }
+                live.show(figures);
+            }
         }
+    }
+
+    /// The first warning that the processors were too busy, if there was one.
+    pub(crate) fn cpu_warning(&self) -> Option<String> {
+        self.lifecycle.cpu_warning().map(str::to_owned)
     }
 
     /// The figures of a run that came to `totals`, and the verdicts on them.
@@ -70,11 +82,12 @@ impl<'a> Watch<'a> {
         self.meter.show(&self.lifecycle, elapsed);
     }
 
-    /// Looks at what was measured.
-    fn look(&mut self, elapsed: Duration) -> Figures {
+    /// Looks at what was measured, and warns where the processors are too busy for it.
+    fn look(&mut self, elapsed: Duration, live: &Live) -> Figures {
         let snapshot = self.registry.snapshot();
         if let Some(event) = self.lifecycle.watch(elapsed, CpuUse::of(&snapshot)) {
             self.tell(&event);
+            live.warn(&format!("{}. {}", event.title, event.text));
         }
         let figures = Figures::of(&snapshot, elapsed);
         self.judge(&figures);

@@ -6,7 +6,9 @@ mod support;
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 use support::{Ended, RESULTS, Target, barewire_to_end};
 
 /// How often it is measured at most: whatever else the machine does meanwhile can only make users wait longer.
@@ -72,12 +74,80 @@ fn beyond_all_rates(target: SocketAddr, connections: &str, bottleneck: &str) -> 
     told.unwrap_or_else(|| panic!("{bottleneck} was not told in {ATTEMPTS} attempts"))
 }
 
+/// One connection is all that there ever was: whether a second one would help cannot be seen.
 #[test]
-fn a_target_that_holds_up_the_schedule_is_told() {
+fn where_a_run_cannot_tell_too_few_connections_from_a_slow_target_it_names_both() {
     let target = Target::start(&["--delay", "1ms"]);
-    let ended = beyond_all_rates(target.addr(), "1", "target");
-    assert!(ended.stdout.contains("\n  the target is the bottleneck: "), "{}", ended.stdout);
+    let ended = beyond_all_rates(target.addr(), "1", "connections_or_target");
+    let needed = ended.results["connections_needed"].as_u64().expect("a count");
+    assert!(needed >= 1150, "{needed}: a million a second for a millisecond each, and headroom");
+    for told in [
+        "\n  either the connections are too few or the target is the bottleneck: 1 at ",
+        "/s, and 1000000/s were asked for; try ",
+    ] {
+        assert!(ended.stdout.contains(told), "{told}: {}", ended.stdout);
+    }
     assert!(!ended.stderr.contains("bottleneck"), "{}", ended.stderr);
+}
+
+/// A second of 400 arrivals a second over so many connections.
+fn four_hundred(target: SocketAddr, connections: u64, threads: &str) -> Ended {
+    let (url, connections) = (format!("http://{target}/"), connections.to_string());
+    let load = ["run", &url, "-r", "400", "-d", "1s", "--drain", "300ms", "-t", threads, "-c", &connections];
+    barewire_to_end(load.into_iter().chain(["--results", RESULTS]))
+}
+
+/// Whether `is_told` of one of a few runs; the last one otherwise.
+fn attempts(mut run: impl FnMut() -> Ended, is_told: impl Fn(&Ended) -> bool) -> Result<Ended, Ended> {
+    let mut last = run();
+    for _ in 1..ATTEMPTS {
+        if is_told(&last) {
+            break;
+        }
+        last = run();
+    }
+    if is_told(&last) { Ok(last) } else { Err(last) }
+}
+
+/// Each request takes 50 ms, however many there are: 20 connections carry 400 a second, 4 carry 80.
+#[test]
+fn too_few_connections_are_told_with_a_number_that_holds_the_rate() {
+    let target = Target::start(&["--delay", "50ms"]);
+    thread::scope(|scope| {
+        for threads in ["1", "2"] {
+            let addr = target.addr();
+            scope.spawn(move || {
+                let few = attempts(
+                    || four_hundred(addr, 4, threads),
+                    |ended| ended.results["bottleneck"] == "connections",
+                );
+                let few = few.unwrap_or_else(|ended| panic!("{threads} threads: {}", ended.stdout));
+                let needed = few.results["connections_needed"].as_u64().expect("a count");
+                assert!((23..60).contains(&needed), "{needed}: {}", few.stdout);
+                for told in ["\n  the connections are too few: 4 at ", &format!("give {needed}\n")] {
+                    assert!(few.stdout.contains(told), "{told}: {}", few.stdout);
+                }
+                let enough = attempts(
+                    || four_hundred(addr, needed, threads),
+                    |ended| {
+                        ended.results["bottleneck"].is_null() && ended.results["iterations"]["dropped"] == 0
+                    },
+                );
+                enough.unwrap_or_else(|ended| panic!("{needed} do not hold it: {}", ended.stdout));
+            });
+        }
+    });
+}
+
+/// One request at a time, 5 ms each: 200 a second whatever the connections are.
+#[test]
+fn a_target_that_is_slower_with_more_connections_is_the_bottleneck() {
+    let target = answers_one_at_a_time(Duration::from_millis(5));
+    let slow = attempts(|| four_hundred(target, 8, "1"), |ended| ended.results["bottleneck"] == "target");
+    let slow = slow.unwrap_or_else(|ended| panic!("{}", ended.stdout));
+    for told in ["\n  the target is the bottleneck: for ", "with half of them, so more would not help\n"] {
+        assert!(slow.stdout.contains(told), "{told}: {}", slow.stdout);
+    }
 }
 
 /// The target's answer costs it one write, and takes the generator a look at every byte.
@@ -108,21 +178,42 @@ fn a_rate_that_is_held_has_no_bottleneck() {
     assert_eq!((closed.results.get("bottleneck"), closed.results.get("schedule_slip_ms")), (None, None));
 }
 
+/// A server with one hand: a request waits for those before it, of all connections.
+fn answers_one_at_a_time(takes: Duration) -> SocketAddr {
+    let hand = Arc::new(Mutex::new(()));
+    serves_each(move |mut stream| {
+        let mut buffer = [0; 4096];
+        while stream.read(&mut buffer).is_ok_and(|len| len > 0) {
+            let held = hand.lock();
+            thread::sleep(takes);
+            drop(held);
+            if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
+                return;
+            }
+        }
+    })
+}
+
 /// A server that takes whatever it reads for one request.
 fn answers_in_chunks_of_a_byte() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let addr = listener.local_addr().expect("its address");
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer: &'static str = format!("{head}{}0\r\n\r\n", "1\r\nx\r\n".repeat(50_000)).leak();
-    let answer_all = move |mut stream: TcpStream| {
+    serves_each(move |mut stream| {
         let mut buffer = [0; 4096];
         while stream.read(&mut buffer).is_ok_and(|len| len > 0) && stream.write_all(answer.as_bytes()).is_ok()
         {
         }
-    };
+    })
+}
+
+/// A server that has a thread do this with each connection.
+fn serves_each(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("its address");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            thread::spawn(move || answer_all(stream));
+            let each = each.clone();
+            thread::spawn(move || each(stream));
         }
     });
     addr

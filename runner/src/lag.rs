@@ -2,16 +2,11 @@
 //!
 //! An open load is behind when an arrival is overdue. A thread that is at work then has more to do than time, whatever
 //! the target could take: the generator is the bottleneck. One that waits then has all its connections taken and nothing
-//! to read: the target is. So the time behind is split by whether the thread waited in its poll, at the cost of two looks
+//! to read: they are too few, or the target is slow ([`bottleneck`](crate::bottleneck)). So the time behind is split by whether the thread waited in its poll, at the cost of two looks
 //! at the clock a round, and of none as long as there is a free connection.
-
-use std::time::Duration;
 
 /// An arrival that is late by less is jitter, and made up for.
 const LATE_NS: u64 = 10_000_000;
-
-/// The part of a run that has to be behind for it to be said: a hiccup is no bottleneck.
-const NOTABLE: f64 = 0.1;
 
 /// How long arrivals were overdue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,33 +37,6 @@ impl Lag {
     }
 }
 
-/// What kept an open load from its rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Bottleneck {
-    /// The threads of the run had more to do than time: what was measured is them, not the target.
-    Generator,
-    /// All connections were taken: the target was slow, or the connections were too few.
-    Target,
-}
-
-impl Bottleneck {
-    /// As results name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Bottleneck::Generator => "generator",
-            Bottleneck::Target => "target",
-        }
-    }
-
-    /// Who held up a run that took `elapsed` on each of its threads; nobody, unless it was behind for a good part of it.
-    pub(crate) fn of(behind: Duration, waited: Duration, elapsed: Duration) -> Option<Self> {
-        if elapsed.is_zero() || behind < elapsed.mul_f64(NOTABLE) {
-            return None;
-        }
-        Some(if waited * 2 < behind { Bottleneck::Generator } else { Bottleneck::Target })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,19 +59,5 @@ mod tests {
         assert_eq!(times(None, 130, Some(105)), (15, 10), "at work");
         assert_eq!(times(Some((131, 134)), 136, Some(110)), (21, 13), "late all the while");
         assert_eq!(times(Some((136, 900)), 900, None), (21, 13), "nothing left to be due");
-    }
-
-    #[test]
-    fn whoever_has_most_of_the_time_behind_is_the_bottleneck_of_a_run_that_was_behind_for_long() {
-        let s = Duration::from_secs;
-        for (why, behind, waited, expected) in [
-            ("in time", 0, 0, None),
-            ("a hiccup", 9, 0, None),
-            ("behind, and at work", 10, 4, Some(Bottleneck::Generator)),
-            ("behind, and waiting", 10, 5, Some(Bottleneck::Target)),
-        ] {
-            assert_eq!(Bottleneck::of(s(behind), s(waited), s(100)), expected, "{why}");
-        }
-        assert_eq!(Bottleneck::of(s(0), s(0), s(0)), None);
     }
 }

@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod bottleneck;
 mod clock;
 mod conn;
 mod deadline;
@@ -49,9 +50,9 @@ mod target;
 mod trace;
 mod worker;
 
+pub use bottleneck::{Bottleneck, Capacity, Crowding, Occupancy};
 pub use fault::{Reason, Reasons};
 pub use figures::Figures;
-pub use lag::Bottleneck;
 pub use lifecycle::{Lifecycle, LifecycleMeter, Phase, Status};
 pub use log::{JsonLog, Origin};
 pub use outcome::Failure;

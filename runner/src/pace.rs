@@ -79,6 +79,13 @@ impl Curve {
         u64::try_from(twice_area.div_ceil(TWICE_ONE)).unwrap_or(u64::MAX)
     }
 
+    /// How many arrivals of a rate curve are due before `at_ns`, up to one more where a slope is rounded.
+    pub(crate) fn arrivals_before(&self, at_ns: u64) -> u64 {
+        let Some(piece) = self.piece_at(at_ns) else { return self.arrivals() };
+        let twice_area = piece.twice_area_before + piece.twice_area_until(at_ns - piece.start_ns);
+        u64::try_from(twice_area.div_ceil(TWICE_ONE)).unwrap_or(u64::MAX)
+    }
+
     fn piece_at(&self, at_ns: u64) -> Option<&Piece> {
         self.pieces.iter().find(|piece| at_ns < piece.end_ns())
     }
@@ -91,6 +98,10 @@ impl Piece {
 
     fn twice_area(&self) -> u128 {
         u128::from(self.from + self.to) * u128::from(self.len_ns)
+    }
+
+    fn twice_area_until(&self, since_ns: u64) -> u128 {
+        u128::from(self.from + self.level_at(since_ns)) * u128::from(since_ns)
     }
 
     /// `from + (to - from) * since / len`, rounded up.
@@ -318,6 +329,12 @@ mod tests {
                 let twice_area = piece.twice_area_before as f64 + since * (2.0 * piece.from as f64 + slope * since);
                 prop_assert!((twice_area / TWICE_ONE as f64 - n as f64).abs() < 1e-3);
             }
+        }
+
+        #[test]
+        fn as_many_arrivals_are_due_before_an_instant_as_come_before_it(curve in curves(), at_ns in 0..50 * S) {
+            let before = due(&curve, 0, 1).into_iter().filter(|due_ns| *due_ns < at_ns).count() as u64;
+            prop_assert!(curve.arrivals_before(at_ns).abs_diff(before) <= 1);
         }
 
         #[test]

@@ -17,7 +17,7 @@ use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
-    clock::now_ns, ending::Ending, fault::Reasons, figures::Figures, lag::Bottleneck, meter::resting,
+    bottleneck::Occupancy, clock::now_ns, ending::Ending, fault::Reasons, figures::Figures, meter::resting,
     plan::Workload, sampling::Sampling, source::Pool, worker::Worker,
 };
 
@@ -94,6 +94,8 @@ pub struct Totals {
     pub late_errors: u64,
     /// The first reasons of the failures of each class, with counts.
     pub reasons: Reasons,
+    /// How long arrivals held their connections; nothing under the closed model.
+    pub occupancy: Occupancy,
 }
 
 impl Run {
@@ -221,18 +223,6 @@ impl Totals {
         })
     }
 
-    /// What kept an open load of so many threads from its rate, if it was behind for a good part of its time.
-    ///
-    /// Where most failures are a want of this machine, the target is not to blame.
-    pub fn bottleneck(&self, threads: usize) -> Option<Bottleneck> {
-        let held_up = Bottleneck::of(
-            self.behind,
-            self.waited,
-            self.lasted().saturating_mul(u32::try_from(threads).unwrap_or(u32::MAX)),
-        );
-        if self.reasons.blame_this_machine().is_some() { Some(Bottleneck::Generator) } else { held_up }
-    }
-
     /// Time from the beginning of the load to the last outcome, drain and all.
     pub fn lasted(&self) -> Duration {
         self.elapsed + self.drained
@@ -252,6 +242,7 @@ impl Totals {
         self.late_requests += other.late_requests;
         self.late_errors += other.late_errors;
         self.reasons.merge(&other.reasons);
+        self.occupancy.merge(&other.occupancy);
     }
 }
 
@@ -377,10 +368,8 @@ fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rustix::io::Errno;
 
     use super::*;
-    use crate::{Failure, fault::Fault};
 
     #[test]
     fn errors_name_what_is_wrong_and_what_to_do() {
@@ -420,19 +409,6 @@ mod tests {
         ] {
             assert_eq!(check_ports(connections, range).is_ok(), enough, "{connections} of {range:?}");
         }
-    }
-
-    #[test]
-    fn a_target_is_not_to_blame_for_what_this_machine_lacks() {
-        let behind = Duration::from_secs(5);
-        let mut totals = Totals { behind, waited: behind, elapsed: 2 * behind, ..Totals::default() };
-        assert_eq!(totals.bottleneck(1), Some(Bottleneck::Target));
-        let mut fail = |error| totals.reasons.count(Fault::of_socket(error, Failure::Connect));
-        fail(Errno::CONNREFUSED);
-        fail(Errno::ADDRNOTAVAIL);
-        assert_eq!(totals.bottleneck(1), Some(Bottleneck::Generator));
-        totals.reasons.count(Fault::of_status(500));
-        assert_eq!(totals.bottleneck(1), Some(Bottleneck::Target));
     }
 
     #[test]

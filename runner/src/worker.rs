@@ -34,6 +34,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use crate::{
     backoff::backoff_ns,
+    bottleneck::Holders,
     clock::{Alarm, now_ns},
     conn::{Conn, Response, State},
     deadline::Deadlines,
@@ -71,6 +72,7 @@ pub(crate) struct Worker {
     ending: Ending,
     source: Source,
     lag: Lag,
+    holders: Holders,
     conns: Box<[Conn]>,
     /// Those with a request to be sent in this round.
     ready: Vec<usize>,
@@ -114,6 +116,7 @@ impl Worker {
             ending: Ending::of(workload, 0),
             source: Source::new(&workload.load, thread, count, pool),
             lag: Lag::default(),
+            holders: Holders::new(count),
             conns: (0..count).map(|_| Conn::new(workload.iterations)).collect(),
             ready: Vec::with_capacity(count),
             unread: Vec::with_capacity(count),
@@ -177,6 +180,7 @@ impl Worker {
             && let Some((at, due_ns)) = arrivals.next(since_start)
         {
             self.busy += 1;
+            self.holders.begin(at, now, self.busy);
             self.begin(at, self.start_ns + due_ns);
         }
     }
@@ -296,6 +300,9 @@ impl Worker {
             trace: conn.trace,
         };
         self.meters.finished(conn.step, &exchange);
+        if conn.step == 0 && outcome.failure.is_none() {
+            self.holders.answered(at, exchange.service_ns);
+        }
         if conn.sent_ns >= self.ending.end_ns {
             self.totals.late_requests += 1;
             self.totals.late_errors += u64::from(outcome.failure.is_some());
@@ -315,6 +322,7 @@ impl Worker {
             (conn.step, conn.is_running) = (0, false);
             conn.iterations_left = conn.iterations_left.saturating_sub(1);
             self.totals.completed += 1;
+            self.holders.end(at, now);
             self.meters.iteration();
         }
         if pause == 0 {
@@ -357,6 +365,7 @@ impl Worker {
         self.totals.scheduled = self.totals.started + self.totals.dropped;
         self.totals.requests_unfinished = self.in_flight as u64;
         self.totals.behind = Duration::from_nanos(self.lag.behind_ns);
+        self.totals.occupancy = std::mem::take(&mut self.holders.occupancy);
         self.totals.waited = Duration::from_nanos(self.lag.waited_ns);
         let now = now_ns();
         let load_end = if self.workload.is_open() { self.ending.end_ns.min(now) } else { now };

@@ -66,6 +66,8 @@ pub struct Lifecycle {
     /// Since when the processors are too busy.
     busy_since: Option<Duration>,
     has_warned: bool,
+    /// The text of the first warning that they are.
+    cpu_warning: Option<String>,
     ended: Option<Duration>,
 }
 
@@ -142,6 +144,7 @@ impl Lifecycle {
             breached: vec![false; workload.thresholds().len()],
             busy_since: None,
             has_warned: false,
+            cpu_warning: None,
             ended: None,
         }
     }
@@ -214,7 +217,13 @@ impl Lifecycle {
             percent(cpu.system)
         );
         let title = format!("CPU usage above {}", percent(Some(BUSY)));
+        self.cpu_warning.get_or_insert_with(|| format!("{title}. {text}"));
         Some(self.event(name::CPU_WARNING, elapsed).title(title).text(text).level(Level::Warning))
+    }
+
+    /// The first `cpu.warning` of the run, in a line.
+    pub fn cpu_warning(&self) -> Option<&str> {
+        self.cpu_warning.as_deref()
     }
 
     /// `test.stop`. From then on the run is done.

@@ -165,8 +165,11 @@ fn busy_processors_are_warned_of_once_they_have_been_busy_for_a_while() {
                 event.as_ref().map(told),
                 Some(format!("8000 cpu.warning: CPU usage above 90 %: {text}"))
             );
+            assert_eq!(run.cpu_warning(), Some(format!("CPU usage above 90 %. {text}").as_str()));
         }
+        assert_eq!(run.cpu_warning().is_some(), at >= 8.0, "{why}");
     }
+    assert!(run.cpu_warning().is_some_and(|text| text.contains("30 %")), "the first one stays");
 }
 
 #[test]

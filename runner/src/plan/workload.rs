@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use barewire::wire::http::Url;
 
 use super::{Kind, Threshold};
-use crate::pace::Curve;
+use crate::pace::{Curve, RATE_SCALE};
 
 /// A plan that can be run: [`Plan::check`](super::Plan::check) makes it.
 #[derive(Debug, Clone)]
@@ -97,6 +97,18 @@ impl Workload {
             Load::Open(rate) => Some(rate.arrivals()),
             Load::Closed(users) => self.iterations.checked_mul(users.peak()),
         }
+    }
+
+    /// Arrivals a second at the highest point of the load; `None` under the closed model.
+    #[allow(clippy::cast_precision_loss, reason = "few digits are shown")]
+    pub fn peak_rate(&self) -> Option<f64> {
+        self.is_open().then(|| self.load.curve().peak() as f64 / RATE_SCALE)
+    }
+
+    /// Arrivals that are due before `elapsed`; none under the closed model.
+    pub fn arrivals_before(&self, elapsed: Duration) -> u64 {
+        let at_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        if self.is_open() { self.load.curve().arrivals_before(at_ns) } else { 0 }
     }
 
     /// How many connections there are at most.
