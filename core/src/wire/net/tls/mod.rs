@@ -4,6 +4,7 @@ mod broken;
 mod session;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -17,6 +18,7 @@ use rustls::{
     },
 };
 
+use self::trust::Trust;
 pub(super) use self::{
     broken::is_broken,
     session::{Secure, Session},
@@ -25,6 +27,7 @@ use crate::{Error, wire::file};
 
 /// The largest file of certificates that is read: ten times what a system trusts.
 const MAX_PEM_BYTES: usize = 4 * 1024 * 1024;
+const CUT_OFF: &str = "is malformed: what is between its marks is cut off or no PEM; have it made anew";
 /// The one protocol that is spoken inside (RFC 7301).
 const ALPN: &[u8] = b"http/1.1";
 
@@ -43,6 +46,8 @@ const ALPN: &[u8] = b"http/1.1";
 #[derive(Clone)]
 pub struct Tls {
     roots: Arc<RootCertStore>,
+    /// Certificates that were named by their files, and are trusted as they are.
+    named: Arc<[CertificateDer<'static>]>,
     config: Arc<ClientConfig>,
     has_identity: bool,
 }
@@ -63,24 +68,32 @@ impl Tls {
                 "this system trusts no certificate authority{why}: trust one by its file"
             )));
         }
-        Ok(Self::of(roots))
+        Ok(Self::of(roots, [].into()))
     }
 
-    /// Trusts the certificate authorities in these PEM files, and no others.
+    /// Trusts the certificate authorities in these PEM files, and no others; a peer may also show one of these very certificates,
+    /// as one that signed its own does. That has to be valid, and for the name that was asked for if it has names in it.
     ///
     /// # Errors
     /// A file that cannot be read, has no certificate in it, or one that is malformed.
     pub fn trusting(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
+        let (mut roots, mut named) = (RootCertStore::empty(), Vec::new());
         for file in files {
             let file = file.as_ref();
             for certificate in certificates(file)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| refused(file, format_args!("is malformed: {error}")))?;
+                named.push(certificate.clone());
+                roots.add(certificate).map_err(|_| {
+                    refused(
+                        file,
+                        "is malformed: a certificate in it is none of X.509, version 3; have it made anew",
+                    )
+                })?;
             }
         }
-        Ok(Self::of(roots))
+        if roots.is_empty() {
+            return Err(Error::Config("no certificate is trusted: name the file of one".to_owned()));
+        }
+        Ok(Self::of(roots, named.into()))
     }
 
     /// Shows the certificate in the PEM file `certificate`, with those between it and an authority behind it, to peers
@@ -92,22 +105,24 @@ impl Tls {
         let (chain, key_file) = (certificates(certificate.as_ref())?, key.as_ref());
         let key = PrivateKeyDer::from_pem_slice(&read(key_file)?).map_err(|error| match error {
             pem::Error::NoItemsFound => refused(key_file, "has no private key in it that is unencrypted PEM"),
-            error => refused(key_file, format_args!("is malformed: {error}")),
+            _ => refused(key_file, CUT_OFF),
         })?;
-        let config = builder(&self.roots).with_client_auth_cert(chain, key).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => refused(
-                key_file,
-                format_args!("is not the key of the certificate in '{}'", certificate.as_ref().display()),
-            ),
-            error => refused(key_file, format_args!("cannot be used: {error}")),
-        })?;
-        Ok(Tls { roots: self.roots, config: Arc::new(spoken(config)), has_identity: true })
+        let config = builder(&self.roots, &self.named).with_client_auth_cert(chain, key).map_err(
+            |error| match error {
+                rustls::Error::InconsistentKeys(_) => refused(
+                    key_file,
+                    format_args!("is not the key of the certificate in '{}'", certificate.as_ref().display()),
+                ),
+                error => refused(key_file, format_args!("cannot be used: {error}")),
+            },
+        )?;
+        Ok(Tls { config: Arc::new(spoken(config)), has_identity: true, ..self })
     }
 
-    fn of(roots: RootCertStore) -> Self {
+    fn of(roots: RootCertStore, named: Arc<[CertificateDer<'static>]>) -> Self {
         let roots = Arc::new(roots);
-        let config = Arc::new(spoken(builder(&roots).with_no_client_auth()));
-        Tls { roots, config, has_identity: false }
+        let config = Arc::new(spoken(builder(&roots, &named).with_no_client_auth()));
+        Tls { roots, named, config, has_identity: false }
     }
 }
 
@@ -117,11 +132,17 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn builder(roots: &Arc<RootCertStore>) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+fn builder(
+    roots: &Arc<RootCertStore>,
+    named: &Arc<[CertificateDer<'static>]>,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let provider = Arc::new(ring::default_provider());
+    let trust = Trust::new(roots, named, &provider);
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider knows both versions")
-        .with_root_certificates(Arc::clone(roots))
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust))
 }
 
 fn spoken(mut config: ClientConfig) -> ClientConfig {
@@ -133,9 +154,12 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let pem = read(file)?;
     let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
     match found {
-        Ok(found) if found.is_empty() => Err(refused(file, "has no certificate in it that is PEM")),
+        Ok(found) if found.is_empty() => Err(refused(
+            file,
+            "has no certificate in it that is PEM: one begins with -----BEGIN CERTIFICATE-----",
+        )),
         Ok(found) => Ok(found),
-        Err(error) => Err(refused(file, format_args!("is malformed: {error}"))),
+        Err(_) => Err(refused(file, CUT_OFF)),
     }
 }
 

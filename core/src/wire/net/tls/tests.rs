@@ -204,16 +204,22 @@ fn a_certificate_that_proves_nothing_is_refused_with_its_reason() {
         "the certificate of the peer is of an issuer that is not trusted: trust it by its file (--ca)";
     for (files, tls, expected) in [
         (authority.certify("127.0.0.1", 2100), stranger.tls(), issuer),
+        (authority.certify("127.0.0.1", 2001), authority.tls(), "the certificate of the peer expired "),
         (
-            authority.certify("127.0.0.1", 2001),
+            authority.certify_from("127.0.0.1", 2099),
             authority.tls(),
-            "the certificate of the peer: certificate expired: ",
+            "the certificate of the peer is not valid for another ",
+        ),
+        (
+            authority.self_signed(&["127.0.0.1"], 2100),
+            authority.tls(),
+            "the certificate of the peer signed itself and is not trusted: if it is the right one, trust it by its file (--ca)",
         ),
         (
             authority.certify("elsewhere.example", 2100),
             authority.tls(),
-            "the certificate of the peer: certificate not valid for name \"127.0.0.1\"; \
-             certificate is only valid for DnsName(\"elsewhere.example\")",
+            "the certificate of the peer is for 'elsewhere.example', and not for '127.0.0.1': \
+             use such a name, or have one made for this",
         ),
     ] {
         let mut running = Server::new(&files).run(&tls, vec![failing()]);
@@ -221,6 +227,74 @@ fn a_certificate_that_proves_nothing_is_refused_with_its_reason() {
         assert!(error.starts_with(&format!("cannot speak tls: {expected}")), "{error}");
         running.done();
     }
+}
+
+#[test]
+fn a_certificate_that_was_named_is_trusted_as_it_is() {
+    let authority = Authority::new("named");
+    let trust = |files: &Files| Tls::trusting([&files.certificate]).unwrap();
+    for files in [
+        authority.self_signed(&["127.0.0.1"], 2100),
+        // As `openssl req -x509` makes it, unless it is told names.
+        authority.self_signed(&[], 2100),
+        // One of an authority that nobody trusts.
+        authority.certify("127.0.0.1", 2100),
+    ] {
+        for version in [&TLS12, &TLS13] {
+            let server = Server::new(&files).only(version);
+            let mut running = server.run(&trust(&files), vec![answering(2)]);
+            assert_eq!([running.send(), running.send()], [ok(), ok()]);
+            running.done();
+        }
+    }
+    let (named, other) = (authority.self_signed(&[], 2100), authority.self_signed(&[], 2100));
+    let (old, elsewhere) =
+        (authority.self_signed(&["127.0.0.1"], 2001), authority.self_signed(&["elsewhere.example"], 2100));
+    for (shown, tls, expected) in [
+        (&other, trust(&named), "signed itself and is not trusted"),
+        (&old, trust(&old), "expired "),
+        (&elsewhere, trust(&elsewhere), "is for 'elsewhere.example', and not for '127.0.0.1'"),
+    ] {
+        let mut running = Server::new(shown).run(&tls, vec![failing()]);
+        let error = running.send().unwrap_err();
+        assert!(
+            error.starts_with(&format!("cannot speak tls: the certificate of the peer {expected}")),
+            "{error}"
+        );
+        running.done();
+    }
+    // Whoever has the certificate and not its key proves nothing.
+    let thief = Files { certificate: named.certificate.clone(), key: other.key };
+    let server = Server { files: (thief.certificate, thief.key), clients: None, versions: vec![&TLS13] };
+    let chain = certificates(&server.files.0).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&server.files.1).unwrap();
+    let key = ring::sign::any_supported_type(&key).unwrap();
+    let resolver = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(chain, key));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver));
+    let act: Box<dyn FnOnce(TcpStream) + Send> = Box::new(move |socket| {
+        let connection = ServerConnection::new(Arc::new(config)).unwrap();
+        failing()(&mut StreamOwned::new(connection, socket));
+    });
+    let mut running = run(&trust(&named), vec![act].into_iter());
+    let error = running.send().unwrap_err();
+    assert!(error.starts_with("cannot speak tls: the certificate of the peer "), "{error}");
+    running.done();
+}
+
+#[test]
+fn a_peer_that_closes_instead_of_an_answer_is_told_in_a_sentence() {
+    let authority = Authority::new("closes");
+    let act: Box<dyn FnOnce(TcpStream) + Send> = Box::new(drop);
+    let mut running = run(&authority.tls(), vec![act].into_iter());
+    assert_eq!(
+        running.send().unwrap_err(),
+        "cannot speak tls: the peer closed before tls was agreed on: does it speak tls at this port?"
+    );
+    running.done();
 }
 
 #[test]
@@ -251,7 +325,8 @@ fn a_peer_that_misses_a_certificate_is_said_to() {
     let server = Server::of(&authority).asking_for(&clients);
     let mut running = server.run(&authority.tls().identity(me.certificate, me.key).unwrap(), vec![failing()]);
     let error = running.send().unwrap_err();
-    assert_eq!(error, "cannot speak tls: the peer does not accept the client certificate (UnknownCA)");
+    let expected = "the peer does not accept the client certificate (UnknownCA): give one that it trusts (--cert and --key)";
+    assert_eq!(error, format!("cannot speak tls: {expected}"));
     running.done();
 }
 

@@ -56,6 +56,34 @@ impl Authority {
             key: self.write(&format!("{host}-{until}.key"), &key.serialize_pem()),
         }
     }
+
+    /// A certificate that signed its own and may sign others, as `openssl req -x509` makes them.
+    pub(super) fn self_signed(&self, names: &[&str], until: i32) -> Files {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        params.not_after = date_time_ymd(until, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let number = fs::read_dir(&self.directory).unwrap().count();
+        Files {
+            certificate: self.write(&format!("self-{number}.pem"), &certificate.pem()),
+            key: self.write(&format!("self-{number}.key"), &key.serialize_pem()),
+        }
+    }
+
+    /// A certificate for `host` that is not valid before the year.
+    pub(super) fn certify_from(&self, host: &str, from: i32) -> Files {
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(from, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Files {
+            certificate: self.write(&format!("{host}-from-{from}.pem"), &certificate.pem()),
+            key: self.write(&format!("{host}-from-{from}.key"), &key.serialize_pem()),
+        }
+    }
 }
 
 impl Drop for Authority {
