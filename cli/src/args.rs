@@ -77,8 +77,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) prometheus: Vec<String>,
 
-    /// At the end, keep the Prometheus pages up until each scraper has fetched the last one, and at most this long; where
-    /// nobody has scraped yet, wait for one. Ctrl-C ends the wait
+    /// At the end, keep the Prometheus pages up until everyone who scrapes at a rhythm has fetched the last one, and at most this
+    /// long; where nobody has scraped yet, wait for one. Whoever came once, such as curl, is not waited for. Ctrl-C ends the
+    /// wait
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
     pub(crate) linger: Duration,
 

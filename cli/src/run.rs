@@ -96,12 +96,13 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
     registry.resource("load_test.status", status.name());
     live.say("delivering the last snapshot");
     outcome.lanes = watch.end(totals.lasted(), status, FINAL_FLUSH);
-    linger(&pages, args.linger, interrupt, &live);
+    let fetched = linger(&pages, args.linger, interrupt, &live);
     pages.iter().for_each(|page| page.settle(&mut outcome.lanes));
     if let (Some(Bottleneck::Generator), Some(text)) = (outcome.bottleneck(), outcome.bottleneck_text()) {
         live.warn(&text);
     }
     live.finish();
+    console.print(&fetched);
     console.print(&summary(&outcome));
     if let Some(results) = results {
         results.write(&Results::of(&outcome).to_text())?;
@@ -208,21 +209,35 @@ fn report_to(
     exporters.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
 }
 
-/// Waits until every scraper has the last page, and warns where that took too long. A run that the user ended does not
-/// wait.
-fn linger(pages: &[Page], time: Duration, interrupt: &Interrupt, live: &Live) {
+/// Waits until everyone who scrapes at a rhythm has the last page. Returns who fetched it, and warns of those who did not. A
+/// run that the user ended does not wait.
+fn linger(pages: &[Page], time: Duration, interrupt: &Interrupt, live: &Live) -> String {
+    let mut fetched = String::new();
     if time.is_zero() || interrupt.is_set() {
-        return;
+        return fetched;
     }
     live.say("waiting for a last scrape");
     let began = Instant::now();
     for page in pages {
-        while !page.is_seen(GLANCE) && !interrupt.is_set() {
-            if began.elapsed() >= time {
-                live.warn(&format!("nobody fetched the last page of http://{}/metrics in time", page.addr));
-                break;
-            }
+        while !page.is_seen(GLANCE) && !interrupt.is_set() && began.elapsed() < time {}
+        let (takers, missing) = page.takers();
+        let url = format!("http://{}/metrics", page.addr);
+        if !takers.is_empty() {
+            fetched.push_str(&format!("the last page of {url} was fetched by {}\n", takers.join(", ")));
         }
+        if let Some(why) = unfetched(&takers, &missing).filter(|_| !interrupt.is_set()) {
+            live.warn(&format!("{why} the last page of {url} in time: a longer --linger waits longer"));
+        }
+    }
+    fetched
+}
+
+/// Who did not fetch a page, if somebody should have.
+fn unfetched(takers: &[String], missing: &[String]) -> Option<String> {
+    match (takers, missing) {
+        ([], []) => Some("nobody fetched".to_owned()),
+        (_, []) => None,
+        (_, missing) => Some(format!("{} scraped before, and did not fetch", missing.join(", "))),
     }
 }
 

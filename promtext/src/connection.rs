@@ -19,8 +19,8 @@ use socket2::SockRef;
 
 use crate::{
     answer::{Answer, Content},
-    desk::Visit,
     page::{Page, Pages},
+    scraper::Visit,
 };
 
 /// The most bytes that the head of a request takes.
@@ -165,7 +165,8 @@ impl Connection {
     fn read(&mut self, now: Instant, pages: &mut impl Pages) -> io::Result<()> {
         let (len, answer) = match self.decoder.decode(&self.input) {
             Ok((len, Event::Head(head))) => {
-                self.visit.calls_itself(head.header("user-agent"));
+                let is_clocked = head.header("x-prometheus-scrape-timeout-seconds").is_some();
+                self.visit.calls_itself(head.header("user-agent"), is_clocked);
                 (len, Answer::to(&head))
             }
             Ok(_) => return self.receive(now),

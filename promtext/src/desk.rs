@@ -1,23 +1,24 @@
 //! What the exporter's thread and the server's thread both know: the newest snapshot, and who has fetched it.
 
 use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash as _, Hasher as _},
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use barewire::{Delivered, Snapshot, view::View};
 use parking_lot::{Condvar, Mutex};
 
-use crate::page::Page;
+use crate::{
+    page::Page,
+    scraper::{Scraper, Visit},
+};
 
 /// The most scrapers that are told apart.
 const MAX_SCRAPERS: usize = 256;
+/// The most that are told by name.
+const NAMES: usize = 8;
+/// How often it is looked whether somebody comes no more.
+const GLANCE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -38,36 +39,6 @@ struct Desk {
     /// What scrapers took and nobody has accounted for yet.
     taken: Delivered,
     scrapers: Vec<Arc<Scraper>>,
-}
-
-/// Who fetched pages. It has one connection at a time, or several one after another.
-#[derive(Debug)]
-struct Scraper {
-    who: u64,
-    /// The newest snapshot that it has seen, counted as the desk counts.
-    snapshot: AtomicU64,
-}
-
-/// What is known of the peer of one connection.
-#[derive(Debug)]
-pub(crate) struct Visit {
-    peer: IpAddr,
-    who: u64,
-    /// Known from the first page that it took; held as long as the connection lasts.
-    scraper: Option<Arc<Scraper>>,
-}
-
-impl Visit {
-    pub(crate) fn of(peer: IpAddr) -> Self {
-        Visit { peer, who: 0, scraper: None }
-    }
-
-    /// The peer of a request that says so is told apart by its address and what it calls itself.
-    pub(crate) fn calls_itself(&mut self, user_agent: Option<&[u8]>) {
-        let mut hasher = DefaultHasher::new();
-        (self.peer, user_agent).hash(&mut hasher);
-        self.who = hasher.finish();
-    }
 }
 
 impl Shared {
@@ -96,8 +67,11 @@ impl Shared {
         desk.taken.points += page.encoded.points;
         desk.taken.left_out += page.encoded.left_out;
         desk.taken.bytes += page.bytes.len() as u64;
-        let scraper = visit.scraper.get_or_insert_with(|| desk.scraper(visit.who));
-        scraper.snapshot.store(page.snapshot, Relaxed);
+        let scraper = match visit.scraper.take() {
+            Some(known) => known,
+            None => desk.scraper(visit),
+        };
+        visit.scraper.insert(scraper).has_taken(page.snapshot, Instant::now());
         self.taken.notify_all();
     }
 
@@ -106,15 +80,32 @@ impl Shared {
         std::mem::take(&mut self.desk.lock().taken)
     }
 
-    /// Waits until every scraper has the newest snapshot, and there is one; whether that came in time.
+    /// Waits until everyone who is expected has the newest snapshot, and there is one; whether that came in time. As long as
+    /// nobody has come at all, one is waited for.
     pub(crate) fn wait_until_seen(&self, deadline: Instant) -> bool {
         let mut desk = self.desk.lock();
-        while !desk.is_seen() {
-            if self.taken.wait_until(&mut desk, deadline).timed_out() {
-                return desk.is_seen();
+        loop {
+            let now = Instant::now();
+            if desk.is_seen(now) {
+                return true;
             }
+            if now >= deadline {
+                return false;
+            }
+            // Nobody says that he comes no more.
+            self.taken.wait_until(&mut desk, deadline.min(now + GLANCE));
         }
-        true
+    }
+
+    /// Who has the newest snapshot, and who is still expected to fetch it; some of them, by name.
+    pub(crate) fn takers(&self) -> (Vec<String>, Vec<String>) {
+        let (desk, now) = (self.desk.lock(), Instant::now());
+        let names = |is_wanted: &dyn Fn(&Scraper) -> bool| {
+            let wanted = desk.scrapers.iter().filter(|scraper| is_wanted(scraper));
+            wanted.map(|scraper| scraper.name().to_owned()).take(NAMES).collect()
+        };
+        let has_it = |scraper: &Scraper| desk.exported > 0 && scraper.snapshot() == desk.exported;
+        (names(&has_it), names(&|scraper| !has_it(scraper) && scraper.is_expected(now)))
     }
 }
 
@@ -122,11 +113,11 @@ impl Desk {
     /// A scraper by that name that has no connection now, or else a new one.
     ///
     /// Whoever has several connections at a time is several scrapers: two servers on one machine look alike.
-    fn scraper(&mut self, who: u64) -> Arc<Scraper> {
+    fn scraper(&mut self, visit: &Visit) -> Arc<Scraper> {
         let is_away = |scraper: &Arc<Scraper>| Arc::strong_count(scraper) == 1;
-        let away = self.scrapers.iter().filter(|known| known.who == who && is_away(known));
+        let away = self.scrapers.iter().filter(|known| known.is(visit.who()) && is_away(known));
         // Whoever has waited longest, so that no place stays empty for ever.
-        if let Some(known) = away.min_by_key(|known| known.snapshot.load(Relaxed)) {
+        if let Some(known) = away.min_by_key(|known| known.snapshot()) {
             return Arc::clone(known);
         }
         if self.scrapers.len() == MAX_SCRAPERS {
@@ -134,14 +125,15 @@ impl Desk {
             let forgotten = self.scrapers.iter().position(is_away).unwrap_or(0);
             self.scrapers.remove(forgotten);
         }
-        let new = Arc::new(Scraper { who, snapshot: AtomicU64::new(0) });
+        let new = visit.new_scraper();
         self.scrapers.push(Arc::clone(&new));
         new
     }
 
-    fn is_seen(&self) -> bool {
-        let has_it = |scraper: &Arc<Scraper>| scraper.snapshot.load(Relaxed) == self.exported;
-        self.exported > 0 && !self.scrapers.is_empty() && self.scrapers.iter().all(has_it)
+    fn is_seen(&self, now: Instant) -> bool {
+        let is_served =
+            |scraper: &Arc<Scraper>| scraper.snapshot() == self.exported || !scraper.is_expected(now);
+        self.exported > 0 && !self.scrapers.is_empty() && self.scrapers.iter().all(is_served)
     }
 }
 
@@ -153,7 +145,7 @@ mod tests {
 
     fn visit(user_agent: &str) -> Visit {
         let mut visit = Visit::of([127, 0, 0, 1].into());
-        visit.calls_itself(Some(user_agent.as_bytes()));
+        visit.calls_itself(Some(user_agent.as_bytes()), true);
         visit
     }
 

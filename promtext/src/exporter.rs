@@ -104,16 +104,27 @@ impl PromText {
 }
 
 impl LastScrape {
-    /// Waits until every scraper has the newest page, for `within` at the most; whether that came. Call it when the
-    /// last snapshot is exported, that is, after [`Reporting::stop`](barewire::Reporting::stop).
+    /// Waits until everyone who scrapes at a rhythm has the newest page, for `within` at the most; whether that came. Call it
+    /// when the last snapshot is exported, that is, after [`Reporting::stop`](barewire::Reporting::stop).
     ///
-    /// A scraper is whoever has fetched a page before, told apart by address and `User-Agent`, and by connection where
-    /// several are open at a time. As long as nobody has, one is waited for: a scrape interval may be longer
-    /// than all the rest.
+    /// At a rhythm scrapes whoever says by `X-Prometheus-Scrape-Timeout-Seconds` how long it waits, as Prometheus does, or has
+    /// come three times or more at intervals that are alike; until it was silent for three of them. One who came once, such as
+    /// curl, is not waited for. Scrapers are told apart by address and `User-Agent`, and by connection where several are open
+    /// at a time. As long as nobody has come at all, one is waited for: a scrape interval may be longer than all the rest.
     pub fn wait(&self, within: Duration) -> bool {
         let now = Instant::now();
         self.server.is_running()
             && self.shared.wait_until_seen(now.checked_add(within).unwrap_or(now + LONGEST))
+    }
+
+    /// Who has the newest page, such as `127.0.0.1 (Prometheus/3.5.3)`, up to 8 of them.
+    pub fn takers(&self) -> Vec<String> {
+        self.shared.takers().0
+    }
+
+    /// Who scrapes at a rhythm and has not got the newest page, up to 8 of them.
+    pub fn missing(&self) -> Vec<String> {
+        self.shared.takers().1
     }
 
     /// What scrapers took since the last export, or since the last call: it came too late for the account of the

@@ -13,6 +13,7 @@ mod layout;
 mod lines;
 mod name;
 mod page;
+mod scraper;
 mod server;
 
 pub use accept::{Coding, Exposition};

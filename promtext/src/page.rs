@@ -11,9 +11,10 @@ use barewire::{
 
 use crate::{
     accept::{Coding, Exposition},
-    desk::{Shared, Visit},
+    desk::Shared,
     encode::{Encoded, Encoder, Format},
     name::Escaping,
+    scraper::Visit,
 };
 
 /// What a scrape is answered with.

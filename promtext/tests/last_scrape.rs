@@ -26,7 +26,9 @@ impl Scraper {
     }
 
     fn ask(&mut self, request_line: &str, user_agent: &str) {
-        let request = format!("{request_line} HTTP/1.1\r\nHost: h\r\nUser-Agent: {user_agent}\r\n\r\n");
+        let clock = if user_agent == "clocked" { "X-Prometheus-Scrape-Timeout-Seconds: 1\r\n" } else { "" };
+        let request =
+            format!("{request_line} HTTP/1.1\r\nHost: h\r\n{clock}User-Agent: {user_agent}\r\n\r\n");
         self.0.get_mut().write_all(request.as_bytes()).unwrap();
     }
 
@@ -100,32 +102,61 @@ fn a_page_from_before_the_last_snapshot_is_not_the_last() {
     let (registry, mut endpoint) = (registry(), PromText::bind("0").unwrap());
     let last_scrape = endpoint.last_scrape();
     let mut scraper = Scraper::connect(endpoint.local_addr());
-    scraper.scrape("p");
+    scraper.scrape("clocked");
     assert!(!last_scrape.wait(GLANCE), "a page without a snapshot");
     export(&mut endpoint, &registry);
-    scraper.scrape("p");
+    scraper.scrape("clocked");
     assert!(last_scrape.wait(PATIENCE));
     export(&mut endpoint, &registry);
     assert!(!last_scrape.wait(GLANCE));
-    scraper.scrape("p");
+    assert_eq!(
+        (last_scrape.takers(), last_scrape.missing()),
+        (vec![], vec!["127.0.0.1 (clocked)".to_owned()])
+    );
+    scraper.scrape("clocked");
     assert!(last_scrape.wait(PATIENCE));
+    assert_eq!(
+        (last_scrape.takers(), last_scrape.missing()),
+        (vec!["127.0.0.1 (clocked)".to_owned()], vec![])
+    );
 }
 
 #[test]
-fn every_known_scraper_is_waited_for() {
+fn everyone_who_scrapes_at_a_rhythm_is_waited_for() {
     let (registry, mut endpoint) = (registry(), PromText::bind("0").unwrap());
     let last_scrape = endpoint.last_scrape();
     let addr = endpoint.local_addr();
     export(&mut endpoint, &registry);
-    // Two that look alike, and one that comes anew each time.
+    // Two that look alike.
     let mut alike = [Scraper::connect(addr), Scraper::connect(addr)];
-    alike.iter_mut().for_each(|scraper| _ = scraper.scrape("p"));
+    alike.iter_mut().for_each(|scraper| _ = scraper.scrape("clocked"));
+    export(&mut endpoint, &registry);
+    alike[0].scrape("clocked");
+    assert!(!last_scrape.wait(GLANCE));
+    alike[1].scrape("clocked");
+    assert!(last_scrape.wait(PATIENCE));
+}
+
+#[test]
+fn whoever_came_by_the_way_is_not_waited_for() {
+    let (registry, mut endpoint) = (registry(), PromText::bind("0").unwrap());
+    let last_scrape = endpoint.last_scrape();
+    let addr = endpoint.local_addr();
+    export(&mut endpoint, &registry);
     Scraper::connect(addr).scrape("curl");
     export(&mut endpoint, &registry);
-    alike[0].scrape("p");
-    Scraper::connect(addr).scrape("curl");
+    assert!(last_scrape.wait(PATIENCE), "curl");
+    assert_eq!((last_scrape.takers(), last_scrape.missing()), (vec![], vec![]));
+    // The second that comes has a rhythm, and costs no more than its own.
+    let mut clocked = Scraper::connect(addr);
+    clocked.scrape("clocked");
+    // It has the page a moment before that is known.
+    while last_scrape.takers().is_empty() {
+        thread::yield_now();
+    }
+    export(&mut endpoint, &registry);
     assert!(!last_scrape.wait(GLANCE));
-    alike[1].scrape("p");
+    clocked.scrape("clocked");
     assert!(last_scrape.wait(PATIENCE));
 }
 

@@ -26,7 +26,12 @@ impl Page {
         Page { addr: page.local_addr(), lane, last_scrape: page.last_scrape() }
     }
 
-    /// Waits for `within` until every scraper has the last page; whether that came.
+    /// Who has the last page, and who scrapes at a rhythm and has it not.
+    pub(crate) fn takers(&self) -> (Vec<String>, Vec<String>) {
+        (self.last_scrape.takers(), self.last_scrape.missing())
+    }
+
+    /// Waits for `within` until everyone who scrapes at a rhythm has the last page; whether that came.
     pub(crate) fn is_seen(&self, within: Duration) -> bool {
         self.last_scrape.wait(within)
     }

@@ -7,8 +7,8 @@ use std::{
 use super::*;
 use crate::{
     accept::{Coding, Exposition},
-    desk::Visit,
     page::Page,
+    scraper::Visit,
 };
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
