@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
-use super::{Header, HttpError, is_token};
+use super::{Header, HttpError, body::elements, is_token};
 use crate::wire::text::push_u64;
 
 /// Appends a whole request head, its final CR LF included.
@@ -130,6 +130,12 @@ impl<'b> Fields<'b> {
             line[..name.len()].eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
         })
     }
+}
+
+/// Whether a head says that its message is the last one on its connection.
+pub(in crate::wire) fn says_close(head: &[u8]) -> bool {
+    let mut options = Fields::of(head).values("connection").flat_map(elements);
+    options.any(|option| option.eq_ignore_ascii_case(b"close"))
 }
 
 /// The lines of a head, those that are folded with their continuations, each with its end.

@@ -26,6 +26,7 @@ mod request;
 mod response;
 mod url;
 
+pub(in crate::wire) use self::head::says_close;
 pub use self::{
     error::HttpError,
     head::{push_request_head, push_response_head},

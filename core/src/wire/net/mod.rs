@@ -37,7 +37,7 @@ pub use self::{
     retry_after::MAX_RETRY_AFTER,
 };
 use self::{input::Input, resolve::Resolver, stream::Stream};
-use super::http::{Event, HttpError, ResponseDecoder, ResponseHead, Scheme, Url};
+use super::http::{Event, HttpError, ResponseDecoder, ResponseHead, Scheme, Url, says_close};
 
 /// How long an exchange takes at most, if nobody says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(3);
@@ -208,7 +208,8 @@ impl Client {
         let read = self.read_response(&mut stream, head.starts_with(b"HEAD "), deadline);
         match (read, broken) {
             (Ok(answer), broken) => {
-                self.stream = Some(stream).filter(|_| answer.can_stay && broken.is_none());
+                self.stream =
+                    Some(stream).filter(|_| answer.can_stay && broken.is_none() && !says_close(head));
                 Ok(answer)
             }
             (Err(Failure { is_stale: true, .. }), Some(error)) => Err(Failure::stale(error, Stage::Write)),

@@ -9,6 +9,7 @@ use std::{
 use super::error::{NetErrorKind, Stage};
 #[cfg(feature = "tls")]
 use super::tls::{Secure, Session};
+use crate::wire::http::{Event, ResponseDecoder};
 
 /// A connection to the peer.
 pub(super) enum Stream {
@@ -35,10 +36,11 @@ impl Stream {
         Ok(Stream::Tls(Box::new(session)))
     }
 
-    /// Sends `head` and `body`, in one segment where they fit.
+    /// Sends `head` and `body`, in one segment where they fit. A peer that answers before it has taken them, and takes no
+    /// more, is as one that has closed: an error of the kind `BrokenPipe`.
     pub(super) fn write_all(&mut self, head: &[u8], body: &[u8], deadline: Instant) -> io::Result<()> {
         match self {
-            Stream::Clear(socket) => write_all(&mut Timed::new(socket, deadline), head, body),
+            Stream::Clear(socket) => write_all(socket, head, body, deadline),
             #[cfg(feature = "tls")]
             Stream::Tls(session) => session.write_all(head, body, deadline),
         }
@@ -63,17 +65,64 @@ impl Stream {
     }
 }
 
-fn write_all(socket: &mut Timed<'_>, head: &[u8], body: &[u8]) -> io::Result<()> {
+fn write_all(socket: &TcpStream, head: &[u8], body: &[u8], deadline: Instant) -> io::Result<()> {
     let mut slices = [IoSlice::new(head), IoSlice::new(body)];
     let mut left = &mut slices[..];
     IoSlice::advance_slices(&mut left, 0);
     while !left.is_empty() {
-        match socket.write_vectored(left)? {
-            0 => return Err(ErrorKind::WriteZero.into()),
-            written => IoSlice::advance_slices(&mut left, written),
+        let look = Look::before(deadline);
+        match Timed::new(socket, look.at).write_vectored(left) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if !look.is_due(&error) => return Err(error),
+            Err(_) if has_answered(socket) => return Err(answered_early()),
+            Err(_) => {}
         }
     }
     Ok(())
+}
+
+/// How often a send that waits for the peer looks whether the peer has answered already: the one may wait for the other.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// When a send that waits for the peer looks next.
+pub(super) struct Look {
+    pub(super) at: Instant,
+    is_last: bool,
+}
+
+impl Look {
+    pub(super) fn before(deadline: Instant) -> Self {
+        let at = Instant::now() + LOOK_EVERY;
+        Look { at: at.min(deadline), is_last: deadline <= at }
+    }
+
+    /// Whether `error` says that it is time to look, and not that there is none left.
+    pub(super) fn is_due(&self, error: &io::Error) -> bool {
+        !self.is_last && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    }
+}
+
+pub(super) fn answered_early() -> io::Error {
+    io::Error::new(ErrorKind::BrokenPipe, "answered before it had taken the request")
+}
+
+/// The most bytes of which a look makes out whether they are an answer.
+const LOOK_BYTES: usize = 4 * 1024;
+
+/// Whether what has come is an answer, or the end. Interim responses (1xx) are none, and do not say that the rest of the
+/// request is unwanted; so much that it cannot be told is one.
+pub(super) fn is_answer(bytes: &[u8]) -> bool {
+    let is_some = !matches!(ResponseDecoder::new(false).decode(bytes), Ok((_, Event::NeedMore)));
+    bytes.is_empty() || bytes.len() >= LOOK_BYTES || is_some
+}
+
+/// Whether the peer has answered, or has closed.
+fn has_answered(socket: &TcpStream) -> bool {
+    let mut bytes = [0; LOOK_BYTES];
+    let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut bytes));
+    let answered = peeked.is_ok_and(|len| is_answer(&bytes[..len]));
+    socket.set_nonblocking(false).is_ok() && answered
 }
 
 fn is_quiet(socket: &TcpStream) -> bool {

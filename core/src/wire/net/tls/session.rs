@@ -1,7 +1,7 @@
 //! A session over a socket.
 
 use std::{
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, BufRead as _, ErrorKind, Read as _, Write as _},
     net::TcpStream,
     sync::{
         Arc,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::wire::net::{
     error::{NetErrorKind, Stage},
-    stream::Timed,
+    stream::{Look, Timed, answered_early, is_answer},
 };
 
 /// The peer of a URL of `https`, and how to speak to it once that is known.
@@ -104,6 +104,8 @@ pub(in crate::wire::net) struct Session {
     connection: ClientConnection,
     socket: TcpStream,
     was_asked: Arc<AtomicBool>,
+    /// The peer has answered a request that it will not take: what is left of that is not sent.
+    is_refused: bool,
 }
 
 impl Session {
@@ -120,7 +122,8 @@ impl Session {
             let done = connection.complete_io(&mut Timed::new(&socket, deadline));
             done.map_err(|error| explained(error, dialect.was_asked.load(Ordering::Relaxed)))?;
         }
-        Ok(Session { connection, socket, was_asked: Arc::clone(&dialect.was_asked) })
+        let was_asked = Arc::clone(&dialect.was_asked);
+        Ok(Session { connection, socket, was_asked, is_refused: false })
     }
 
     /// Sends `head` and `body`, in one record where they fit.
@@ -136,11 +139,33 @@ impl Session {
                 let taken = self.connection.writer().write(left)?;
                 left = &left[taken..];
                 if !left.is_empty() {
-                    self.flush(deadline)?;
+                    self.send(deadline)?;
                 }
             }
         }
-        self.flush(deadline)
+        self.send(deadline)
+    }
+
+    /// Sends what is written, unless the peer answers before it has taken it.
+    fn send(&mut self, deadline: Instant) -> io::Result<()> {
+        while self.connection.wants_write() {
+            let look = Look::before(deadline);
+            match self.connection.write_tls(&mut Timed::new(&self.socket, look.at)) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if !look.is_due(&error) => return Err(error),
+                Err(_) if self.has_answered() => {
+                    self.is_refused = true;
+                    return Err(answered_early());
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn has_answered(&mut self) -> bool {
+        !self.is_quiet() && self.connection.reader().fill_buf().is_ok_and(is_answer)
     }
 
     /// Reads what there is, and waits for it if there is nothing; 0 at the end of the stream, which the peer has to
@@ -155,7 +180,7 @@ impl Session {
             more.map_err(|error| self.blamed(error))?;
             let processed = self.connection.process_new_packets();
             // An alert, which says what is wrong, or an answer to what the peer wants changed.
-            let flushed = self.flush(deadline);
+            let flushed = if self.is_refused { Ok(()) } else { self.flush(deadline) };
             processed.map_err(|error| broken(&error, self.was_asked()))?;
             flushed?;
         }

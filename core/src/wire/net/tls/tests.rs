@@ -1,6 +1,7 @@
 //! The client against servers of TLS on loopback, whose certificates were made for the test.
 
 mod authority;
+mod early;
 
 use std::{
     fs,
