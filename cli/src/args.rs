@@ -164,7 +164,8 @@ influx-1 the first.
 A SECRET is @file:PATH or @env:NAME, which keep it out of the list of processes, or the secret
 itself, which everybody on this machine sees there. A last newline in a file does not count. A file
 of --auth is read again when it has changed, and when the receiver answers 401.
-Flags override what the spec says. Ctrl-C, SIGTERM and SIGHUP end the run in order; a second one leaves at once, and so
+A flag replaces what contradicts it in the spec, and the run says so; -d beside stages is refused, unless -r or -c replaces
+them. Ctrl-C, SIGTERM and SIGHUP end the run in order; a second one leaves at once, and so
 does the first before the load began. Under nohup, SIGHUP ends nothing.
 Exit codes: 0 done, 1 a threshold failed or the load was not applied, 2 bad usage, 3 the target could not be
 reached, 70 a defect, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.";

@@ -18,6 +18,7 @@ mod interrupt;
 mod judge;
 mod live;
 mod outputs;
+mod overrides;
 mod report;
 mod results;
 mod run;

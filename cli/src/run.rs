@@ -24,6 +24,7 @@ use crate::{
     judge::Judge,
     live::Live,
     outputs,
+    overrides::{self, Overridden},
     report::Outcome,
     results::{Destination, Older, Results},
     summary::summary,
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 /// Runs it, to its end. A signal that comes before the load has begun is left to `starting`.
 fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<(), Failure> {
     outputs::check(args)?;
-    let (plan, _embedded) = plan(args)?;
+    let (Overridden { plan, replaced }, _embedded) = plan(args)?;
     let workload = plan.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
@@ -72,7 +73,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
     drop(starting);
 
     let console = Console { quiet: args.quiet, stdout: !stdout };
-    console.print(&announcement(&workload, &pages));
+    console.print(&announcement(&workload, &replaced, &pages));
     let mut live = Live::new(args.quiet);
     let reporting = report_to(list, args.interval, &live, usage, &registry);
     let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
@@ -111,7 +112,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
 }
 
 /// What to run, by the target argument and the flags; and the embedded target, where that is what is loaded.
-fn plan(args: &RunArgs) -> Result<(Plan, Option<Target>), Failure> {
+fn plan(args: &RunArgs) -> Result<(Overridden, Option<Target>), Failure> {
     let (plan, embedded) = match args.target.as_deref() {
         None => {
             let target = Target::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Behaviour::default())
@@ -120,13 +121,15 @@ fn plan(args: &RunArgs) -> Result<(Plan, Option<Target>), Failure> {
                 })?;
             (Plan::get(format!("http://{}/", target.local_addr())), Some(target))
         }
-        Some(text) if text.trim_start().starts_with('{') => (spec("the spec", text)?, None),
+        Some(text) if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') => {
+            (spec("the spec", text)?, None)
+        }
         Some(path) if path.ends_with(".json") && !path.contains("://") => {
             (spec(path, &read_spec(path)?)?, None)
         }
         Some(url) => (Plan::get(url), None),
     };
-    Ok((with_flags(plan, args), embedded))
+    Ok((overrides::apply(plan, args)?, embedded))
 }
 
 fn read_spec(path: &str) -> Result<String, Failure> {
@@ -139,26 +142,6 @@ fn read_spec(path: &str) -> Result<String, Failure> {
 
 fn spec(origin: &str, text: &str) -> Result<Plan, Failure> {
     Plan::from_json(text).map_err(|error| Failure::Usage(format!("{origin}: {error}")))
-}
-
-/// The plan, with whatever the flags say instead.
-fn with_flags(mut plan: Plan, args: &RunArgs) -> Plan {
-    if args.rate.is_some() {
-        plan.rate = args.rate;
-        plan.users = None;
-    }
-    if args.connections.is_some() {
-        plan.connections = args.connections;
-        plan.users = None;
-    }
-    plan.threads = args.threads.or(plan.threads);
-    plan.timeout = args.timeout.or(plan.timeout);
-    plan.drain = args.drain.or(plan.drain);
-    if args.duration.is_some() {
-        plan.duration = args.duration;
-        plan.iterations = None;
-    }
-    plan
 }
 
 /// Tells the registry what is run; returns the id of the run.
@@ -175,13 +158,16 @@ fn describe(registry: &Registry, workload: &Workload) -> String {
     run_id
 }
 
-fn announcement(workload: &Workload, pages: &[Page]) -> String {
+fn announcement(workload: &Workload, replaced: &[String], pages: &[Page]) -> String {
     let mut text = format!(
         "loading {} with {} connections on {} threads\n",
         workload.target(),
         workload.connections(),
         workload.threads()
     );
+    for note in replaced {
+        text.push_str(&format!("{note}\n"));
+    }
     for page in pages {
         text.push_str(&format!("Prometheus page: http://{}/metrics\n", page.addr));
     }

@@ -129,6 +129,8 @@ fn open_load(plan: &Plan, defaults: &Defaults) -> Result<(Load, u32)> {
     let field = if plan.connections.is_some() { "connections" } else { "users" };
     let connections = check_connections(field, plan.connections.or(plan.users).unwrap_or(defaults.users), 1)?;
     let rate = match plan.rate {
+        // The first stage begins at rest.
+        Some(0.0) if !plan.stages.is_empty() => 0,
         Some(rate) => check_rate("rate", rate)?,
         None => 0,
     };
@@ -233,7 +235,8 @@ fn check_steps(
 
 fn check_step(step: &Step, path: &str, target: &Url, otherwise: ThinkTime) -> Result<workload::Step> {
     let url = resolve(target, &step.url, &format!("{path}.url"))?;
-    let method = step.method.as_deref().unwrap_or(if step.body.is_some() { "POST" } else { "GET" });
+    let method = step.method.as_deref().map(upper_if_known);
+    let method = method.unwrap_or(if step.body.is_some() { "POST" } else { "GET" });
     if !is_token(method) || method == "CONNECT" {
         let reason = format!("'{}' is not a method: write GET, POST, …", method.escape_debug());
         return Err(PlanError::new(format!("{path}.method"), reason));
@@ -274,7 +277,26 @@ fn says_close(header: &Header) -> bool {
         && header.value().split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
+/// The methods of RFC 9110 and RFC 5789 but CONNECT, which asks for a tunnel.
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+/// A known method in upper case, as nobody means another one by `get`; any other as it is, for methods tell case apart.
+fn upper_if_known(method: &str) -> &str {
+    METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(method)).unwrap_or(method)
+}
+
 fn check_headers(step: &Step, path: &str) -> Result<Vec<Header>> {
+    let names: Vec<&String> = step.headers.keys().collect();
+    for (at, name) in names.iter().enumerate() {
+        if let Some(other) = names[..at].iter().find(|other| other.eq_ignore_ascii_case(name)) {
+            let field = format!("{path}.headers.{}", name.escape_debug());
+            let reason = format!(
+                "is the same header as '{}', in other letters: leave one of them out",
+                other.escape_debug()
+            );
+            return Err(PlanError::new(field, reason));
+        }
+    }
     let header = |(name, value): (&String, &String)| {
         let field = || format!("{path}.headers.{}", name.escape_debug());
         Header::new(name, value).map_err(|error| PlanError::new(field(), error.to_string()))
@@ -287,8 +309,8 @@ fn resolve(target: &Url, url: &str, field: &str) -> Result<Url> {
     if url.is_empty() {
         return Ok(target.clone());
     }
-    if url.contains("://") && !url.starts_with(['/', '?']) {
-        let absolute = parse_url(field, url)?;
+    if let Some(absolute) = absolute(url) {
+        let absolute = parse_url(field, &absolute)?;
         let origin = |url: &Url| (url.scheme(), url.host().to_ascii_lowercase(), url.port());
         if origin(&absolute) == origin(target) {
             return Ok(absolute);
@@ -296,10 +318,23 @@ fn resolve(target: &Url, url: &str, field: &str) -> Result<Url> {
         let reason = format!("'{absolute}' is not on the target '{target}': a plan loads one origin");
         return Err(PlanError::new(field, reason));
     }
+    let url = url.strip_prefix("./").unwrap_or(url);
     let base = target.target().split('?').next().unwrap_or_default();
     let (base, slash) = if url.starts_with('?') { (base, "") } else { (base.trim_end_matches('/'), "/") };
     let url = url.strip_prefix('/').unwrap_or(url);
     parse_url(field, &format!("http://{}{base}{slash}{url}", target.authority()))
+}
+
+/// A URL that names its host, with its scheme: one that begins with `scheme://`, or with `//`. One that has such a thing
+/// further behind, such as in its query, is a path.
+fn absolute(url: &str) -> Option<String> {
+    if url.starts_with("//") {
+        return Some(format!("http:{url}"));
+    }
+    let (scheme, _) = url.split_once("://")?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    is_scheme.then(|| url.to_owned())
 }
 
 fn parse_url(field: &str, text: &str) -> Result<Url> {

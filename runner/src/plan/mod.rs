@@ -196,7 +196,8 @@ impl Plan {
     /// What is no JSON, a field that is not known, a value of the wrong type: the field by its path, and what
     /// would have been right. Whether the plan can be run says [`Plan::check`].
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
-        let mut json = serde_json::Deserializer::from_str(text);
+        // A byte order mark is no part of a text, and some editors write one.
+        let mut json = serde_json::Deserializer::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
         let plan = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
             // These stand for the whole text.

@@ -87,6 +87,41 @@ fn iterations_take_the_place_of_a_duration() {
 }
 
 #[test]
+fn a_url_of_a_step_is_a_path_unless_it_begins_with_a_scheme_or_a_host() {
+    for (url, expected) in [
+        ("search?u=http://e.org/", "/base/search?u=http://e.org/"),
+        ("/search?u=http://e.org/", "/base/search?u=http://e.org/"),
+        ("?u=http://e.org/", "/base/?u=http://e.org/"),
+        ("a:b://c", "/base/a:b://c"),
+        ("./x", "/base/x"),
+        ("x#part", "/base/x"),
+        ("http://h/x", "/x"),
+        ("HTTP://H:80/x", "/x"),
+        ("//h/x", "/x"),
+        ("", "/base/"),
+    ] {
+        let spec = format!(r#"{{"target": "http://h/base/", "steps": [{{"url": "{url}"}}]}}"#);
+        assert_eq!(workload(&spec).steps[0].url.target(), expected, "{url}");
+    }
+}
+
+#[test]
+fn a_known_method_may_be_written_in_any_case_and_another_one_stays() {
+    for (method, expected) in [("get", "GET"), ("Patch", "PATCH"), ("purge", "purge"), ("PURGE", "PURGE")] {
+        let spec = format!(r#"{{"target": "http://h", "steps": [{{"method": "{method}"}}]}}"#);
+        let workload = workload(&spec);
+        assert!(workload.steps[0].bytes.starts_with(format!("{expected} / HTTP/1.1\r\n").as_bytes()));
+    }
+}
+
+#[test]
+fn a_rate_may_begin_at_nothing_where_stages_raise_it() {
+    let spec = r#"{"target": "http://h", "rate": 0, "stages": [{"duration": "10s", "rate": 2}]}"#;
+    assert_eq!(workload(spec).scheduled(), Some(10));
+    assert_eq!(workload(&format!("\u{feff}{spec}")).scheduled(), Some(10));
+}
+
+#[test]
 fn a_refusal_names_the_field_the_value_and_the_remedy() {
     let rows = [
         (r#", "users": 0"#, "users: 0 is out of range: give 1 to 1000000"),
@@ -128,6 +163,14 @@ fn a_refusal_names_the_field_the_value_and_the_remedy() {
         (
             r#", "steps": [{"url": "http://other/"}]"#,
             "steps[0].url: 'http://other/' is not on the target 'http://h/': a plan loads one origin",
+        ),
+        (
+            r#", "steps": [{"url": "//other/"}]"#,
+            "steps[0].url: 'http://other/' is not on the target 'http://h/': a plan loads one origin",
+        ),
+        (
+            r#", "steps": [{"headers": {"Host": "a", "host": "b"}}]"#,
+            "steps[0].headers.host: is the same header as 'Host', in other letters: leave one of them out",
         ),
         (r#", "steps": [{"method": "G T"}]"#, "steps[0].method: 'G T' is not a method: write GET, POST, …"),
         (
