@@ -17,16 +17,20 @@ const STDOUT: &str = "-";
 
 /// Refuses two flags that name one file, however each spells it.
 pub(crate) fn check(args: &RunArgs) -> Result<(), Failure> {
-    let mut known: Vec<(Place, String)> = Vec::new();
+    let mut known: Vec<(Place, &str, &str)> = Vec::new();
     if let Some(spec) = args.target.as_deref().filter(|target| Path::new(target).is_file()) {
-        known.extend(place(spec).map(|place| (place, format!("the spec '{spec}'"))));
+        known.extend(place(spec).map(|place| (place, "the spec", spec)));
     }
     for (flag, path, shown) in outputs(args) {
         let Some(place) = place(path) else { continue };
-        if let Some((_, other)) = known.iter().find(|(other, _)| *other == place) {
-            return Err(Failure::Usage(format!("{flag}: '{path}' is also {other}: name another file")));
+        // The same text twice behind one flag is told where exporters are opened.
+        let other = known.iter().find(|(other, by, text)| *other == place && (*by, *text) != (flag, shown));
+        if let Some((_, by, text)) = other {
+            return Err(Failure::Usage(format!(
+                "{flag}: '{path}' is the same file as in {by} {text}: name another one"
+            )));
         }
-        known.push((place, format!("what {flag} {shown} writes")));
+        known.push((place, flag, shown));
     }
     Ok(())
 }
@@ -106,14 +110,15 @@ mod tests {
             ("--otlp file:DIR/a --results DIR/link", "--results"),
             ("--otlp file:DIR/new --log json:DIR/./new", "--log"),
             ("--log json:DIR/new --log json:DIR/../DIR_NAME/new", "--log"),
-            ("--otlp - --results -", "--results"),
             ("--log json --results -", "--results"),
+            ("--otlp file:DIR/a --results DIR/a", "--results"),
+            ("--otlp - --results -", "--results"),
             ("DIR/plan.json --results DIR/plan.json", "--results"),
         ] {
             let name = folder.path().file_name().unwrap().to_str().unwrap();
             let refused = refusal(folder.path(), &args.replace("DIR_NAME", name));
             assert!(refused.starts_with(&format!("{flag}: '")), "{args}: {refused}");
-            assert!(refused.ends_with(": name another file"), "{args}: {refused}");
+            assert!(refused.ends_with(": name another one"), "{args}: {refused}");
         }
         for args in [
             "--otlp file:DIR/a --log json:DIR/b --results DIR/r",
