@@ -3,18 +3,22 @@
 use barewire::{Gauge, Metric, Registry, Shard};
 use barewire_runner::{Figures, Threshold, Verdict};
 
-/// One of three gauges a threshold: its value, its limit, and whether it holds.
+/// The gauges of a threshold.
+const GAUGES: usize = 3;
+
+/// Three gauges a threshold: its value, its limit, and whether it holds.
 ///
 /// A value that falls on failures is infinite, which not every format can say: it is absent, and the threshold does not
 /// hold.
 #[derive(Debug)]
 pub(crate) struct Judge<'a> {
     shard: Shard,
-    thresholds: Vec<(&'a Threshold, [Gauge; 3])>,
+    thresholds: Vec<(&'a Threshold, [Gauge; GAUGES])>,
 }
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(registry: &Registry, thresholds: &'a [Threshold]) -> Self {
+        registry.extend_budget(GAUGES * thresholds.len());
         let gauges = |threshold: &Threshold| {
             [
                 (

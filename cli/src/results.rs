@@ -57,6 +57,8 @@ pub(crate) struct Results<'a> {
     /// The first warning that the processors were too busy, or null.
     cpu_warning: Option<&'a str>,
     iterations: Iterations,
+    /// A sentence for each way in which series were folded into others.
+    folded: Vec<&'static str>,
     steps: Vec<Step<'a>>,
     errors_by_class: &'a BTreeMap<String, u64>,
     /// The first reasons of each class.
@@ -180,6 +182,7 @@ impl<'a> Results<'a> {
                 dropped_percent: figures.dropped_percent(),
                 max_dropped_percent: workload.max_dropped_percent(),
             },
+            folded: figures.folds().collect(),
             steps: figures.steps.iter().map(|(name, figures)| Step::of(name, figures)).collect(),
             errors_by_class: &figures.errors_by_class,
             error_reasons: totals.reasons.list().into_iter().map(ErrorReason::of).collect(),

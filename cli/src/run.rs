@@ -102,6 +102,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
     if let (Some(Bottleneck::Generator), Some(text)) = (outcome.bottleneck(), outcome.bottleneck_text()) {
         live.warn(&text);
     }
+    figures.folds().for_each(|text| live.warn(text));
     live.finish();
     console.print(&fetched);
     console.print(&summary(&outcome));

@@ -20,6 +20,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
     push_latencies(&mut out, figures);
     push(&mut out, "");
     push_counts(&mut out, outcome);
+    push_folds(&mut out, figures);
     push_bottleneck(&mut out, outcome);
     push_steps(&mut out, figures);
     push_thresholds(&mut out, outcome);
@@ -126,6 +127,13 @@ fn push_failures(out: &mut String, figures: &Figures, reasons: &Reasons) {
         let told: Vec<String> = told.map(|(reason, count)| format!("{reason}: {count}")).collect();
         let told = if told.is_empty() { String::new() } else { format!("; {}", told.join(", ")) };
         push(out, &format!("  {count} failed: {class}{told}"));
+    }
+}
+
+fn push_folds(out: &mut String, figures: &Figures) {
+    for text in figures.folds() {
+        push(out, "");
+        push(out, &format!("  {text}"));
     }
 }
 

@@ -172,6 +172,50 @@ fn names_past_the_budget_fold_too() {
 }
 
 #[test]
+fn a_name_that_comes_past_the_budget_keeps_its_counts() {
+    let registry = Registry::with_budget("test", 2);
+    let mut shard = registry.shard();
+    (0..10).for_each(|at| shard.add(registry.counter(Metric::new("requests").label("step", at)), 1));
+    for at in 0..10 {
+        shard.add(registry.counter(Metric::new("errors").label("step", at).label("type", "reset")), 1);
+        let took = Metric::new("took").label("step", at);
+        shard.record(registry.histogram(took.clone()), 5u64);
+        shard.record(registry.histogram(took.label("type", "reset")), 5u64);
+    }
+    let snapshot = registry.snapshot();
+    assert_eq!((snapshot.counter("requests"), snapshot.counter("errors")), (10, 10));
+    // Those with a type are told apart from those without.
+    let took = snapshot.readings().filter_map(|(metric, reading)| match reading {
+        Reading::Histogram(took) => Some((metric.name.as_str(), metric.labels.len(), took.count())),
+        _ => None,
+    });
+    assert_eq!(took.collect::<Vec<_>>(), [("took", 1, 10), ("took", 2, 10)]);
+    assert_eq!((snapshot.series().len(), snapshot.folded()), (2 + 4, 8 + 30));
+}
+
+#[test]
+fn overflow_series_of_a_name_are_few_and_keep_its_name() {
+    let registry = Registry::with_budget("test", 1);
+    let mut shard = registry.shard();
+    for at in 0..100 {
+        shard.add(registry.counter(Metric::new("hits").label(format!("key{at}"), at)), 1);
+    }
+    let snapshot = registry.snapshot();
+    assert_eq!((snapshot.counter("hits"), snapshot.series().len()), (100, 1 + 4));
+}
+
+#[test]
+fn a_budget_is_extended_by_who_knows_what_is_to_come() {
+    let registry = Registry::with_budget("test", 1);
+    registry.extend_budget(3);
+    let register = |at| registry.counter(Metric::new("hits").label("at", at));
+    assert_ne!(register(0), [1, 2, 3].map(register)[2]);
+    assert_eq!((registry.folded(), registry.snapshot().series().len()), (0, 4));
+    register(4);
+    assert_eq!(registry.folded(), 1);
+}
+
+#[test]
 fn a_name_keeps_the_kind_and_the_unit_of_its_first_series() {
     let registry = Registry::new("test");
     registry.counter(Metric::new("size").unit(Unit::Bytes));

@@ -48,8 +48,10 @@ pub struct Figures {
     pub scheduled: u64,
     /// Arrivals that never found a free connection; none before the load has ended.
     pub dropped: u64,
-    /// Whether a part of the figures was folded into series of others, and figures may be too low.
+    /// Whether a part of the figures was folded into series of others, so that steps and outcomes are not all known.
     pub is_folded: bool,
+    /// Whether a step was answered with more statuses than are told apart: exporters show the others as one.
+    pub has_other_statuses: bool,
     /// The same for each step, in the order of the plan; a step has none itself.
     pub steps: Vec<(String, Figures)>,
 }
@@ -61,7 +63,8 @@ impl Figures {
         let mut places = HashMap::new();
         for (metric, reading) in snapshot.readings() {
             whole.add(metric, reading);
-            whole.is_folded |= is_of_folded(metric);
+            whole.is_folded |= snapshot.folded() > 0 && is_of_folded(metric);
+            whole.has_other_statuses |= metric.label_value(name::STATUS_CODE) == Some(&OVERFLOW.into());
             let Some(step) = metric.label_value(name::STEP) else { continue };
             let at = *places.entry(step.to_text()).or_insert_with_key(|step| {
                 let figures = Figures { elapsed, ..Figures::default() };
@@ -75,6 +78,22 @@ impl Figures {
         whole.errors = whole.errors.max(by_class(&whole));
         whole.steps.iter_mut().for_each(|(_, step)| step.errors = step.errors.max(by_class(step)));
         whole
+    }
+
+    /// A sentence for each way in which series were folded.
+    pub fn folds(&self) -> impl Iterator<Item = &'static str> {
+        let rows = [
+            (
+                self.is_folded,
+                "the registry had no room for all series of the run: some of its figures are in series called \
+                 '_other', and no threshold can be judged; give it a larger budget",
+            ),
+            (
+                self.has_other_statuses,
+                "a step was answered with more than 32 statuses: exporters show the others as '_other'",
+            ),
+        ];
+        rows.into_iter().filter_map(|(is_so, text)| is_so.then_some(text))
     }
 
     /// Successful requests a second; `None` when no time has passed.
@@ -217,6 +236,7 @@ impl Default for Figures {
             scheduled: 0,
             dropped: 0,
             is_folded: false,
+            has_other_statuses: false,
             steps: Vec::new(),
         }
     }

@@ -16,6 +16,21 @@ use crate::{
 /// How many outcomes a step tells apart by status and failure; what comes beyond counts as one.
 const MAX_OUTCOMES: usize = 32;
 
+/// Series of a step besides those of outcomes that are told apart: for each class of failures one of errors, one of
+/// response times and one of durations; of other statuses two of durations, good and bad; the rest as [`StepMeters`] has
+/// them.
+const SERIES_A_STEP: usize = 3 * Failure::ALL.len() + 2 + 9;
+
+/// Series of a load besides those of its steps.
+const SERIES_BESIDES: usize = 5;
+
+/// The most series that a run of `workload` may register, whatever the target answers. Each thread tells the outcomes apart
+/// that it sees first.
+pub(crate) fn most_series(workload: &Workload) -> usize {
+    let by_outcome = MAX_OUTCOMES * workload.threads;
+    workload.steps.len() * (by_outcome + SERIES_A_STEP) + SERIES_BESIDES
+}
+
 /// One worker's counts.
 #[derive(Debug)]
 pub(crate) struct Meters {
@@ -380,4 +395,62 @@ fn response_time(step: &str) -> Metric {
 
 fn time_of(step: &str, name: &str, help: &'static str) -> Metric {
     Metric::new(name).unit(Unit::Seconds).help(help).label(name::STEP, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Figures, Plan, Step};
+
+    fn workload(steps: usize) -> Workload {
+        let step = |at: usize| Step { name: Some(format!("step {at}")), ..Step::default() };
+        let steps = (0..steps).map(step).collect();
+        let plan =
+            Plan { rate: Some(1.0), threads: Some(2), connections: Some(2), steps, ..Plan::get("http://h/") };
+        plan.check().expect("a plan that can be run")
+    }
+
+    /// On each of two threads every class of failure, and more statuses than are told apart, good ones and bad ones.
+    fn count_everything(registry: &Registry, workload: &Workload) -> [u64; 2] {
+        let [mut requests, mut errors] = [0; 2];
+        for thread in 0..2 {
+            let mut meters = Meters::new(registry, workload, Sampling::default().shown(0, 1));
+            let statuses =
+                (200..=260).map(|status| Outcome::answered(status + thread * 300, status % 2 == 0));
+            let outcomes = statuses.chain(Failure::ALL.map(Outcome::failed));
+            for (step, outcome) in
+                (0..workload.steps.len()).flat_map(|step| outcomes.clone().map(move |one| (step, one)))
+            {
+                meters.finished(step, &Exchange { outcome, ..Exchange::sample() });
+                requests += 1;
+                errors += u64::from(outcome.failure.is_some());
+            }
+        }
+        [requests, errors]
+    }
+
+    #[test]
+    fn a_run_that_has_its_room_folds_nothing_whatever_it_is_answered() {
+        let (registry, workload) = (Registry::with_budget("test", 0), workload(3));
+        registry.extend_budget(most_series(&workload));
+        let counted = count_everything(&registry, &workload);
+        assert_eq!(registry.folded(), 0);
+        let figures = Figures::of(&registry.snapshot(), Duration::from_secs(1));
+        assert_eq!([figures.requests, figures.errors], counted);
+        assert_eq!((figures.is_folded, figures.has_other_statuses), (false, true));
+    }
+
+    #[test]
+    fn a_run_without_room_loses_no_count_and_says_that_its_figures_are_folded() {
+        let (registry, workload) = (Registry::with_budget("test", 20), workload(3));
+        let [requests, errors] = count_everything(&registry, &workload);
+        let figures = Figures::of(&registry.snapshot(), Duration::from_secs(1));
+        assert_eq!([figures.requests, figures.errors_by_class.values().sum()], [requests, errors]);
+        assert_eq!(figures.latency.count() + figures.failed_latency.count(), requests);
+        assert_eq!(figures.failed_response_time.count(), errors);
+        assert!(figures.is_folded);
+        assert!(!"error_rate <= 100%".parse::<crate::Threshold>().unwrap().verdict(&figures).ok);
+    }
 }

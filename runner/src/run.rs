@@ -17,8 +17,16 @@ use mio::Waker;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
-    bottleneck::Occupancy, clock::now_ns, ending::Ending, fault::Reasons, figures::Figures, meter::resting,
-    plan::Workload, sampling::Sampling, source::Pool, worker::Worker,
+    bottleneck::Occupancy,
+    clock::now_ns,
+    ending::Ending,
+    fault::Reasons,
+    figures::Figures,
+    meter::{most_series, resting},
+    plan::Workload,
+    sampling::Sampling,
+    source::Pool,
+    worker::Worker,
 };
 
 /// File descriptors of a thread besides its connections: poll, alarm, waker.
@@ -127,6 +135,8 @@ impl Run {
         let addr = reach(&workload.target, Duration::from_nanos(workload.timeout_ns))?;
         let workload = Arc::new(workload.clone());
         let stop_ns = Arc::new(AtomicU64::new(u64::MAX));
+        // Its errors and durations come when they come, and none may be folded into those of others by then.
+        registry.extend_budget(most_series(&workload));
         // Before samples are kept: it has none.
         let _resting = resting(registry, &workload);
         if !sampling.is_off() {

@@ -23,6 +23,13 @@ pub const OVERFLOW: &str = "_other";
 /// How many series a registry has room for, unless told otherwise.
 pub const DEFAULT_BUDGET: usize = 10_000;
 
+/// Names that may come past the budget and still have an overflow series of their own, as long as they are no more than
+/// the budget has series.
+const SPARE_NAMES: usize = 256;
+
+/// Overflow series of a name that are told apart by the keys of their labels.
+const MAX_SHAPES: usize = 4;
+
 /// How many shards may come between two looks at which of them have finished.
 const ARRIVALS: usize = 64;
 
@@ -78,6 +85,13 @@ impl Registry {
             samples: Mutex::default(),
         };
         Registry { inner: Arc::new(inner) }
+    }
+
+    /// Adds room for `series` more, for a part of the program that knows how many it will register, whatever room others
+    /// need. [`Registry::sample_series`] have as much more room.
+    pub fn extend_budget(&self, series: usize) {
+        let mut schema = self.inner.schema.lock();
+        schema.budget = schema.budget.saturating_add(series);
     }
 
     /// Sets a label of the resource: of who is counting, not of what is counted.
@@ -143,12 +157,14 @@ impl Registry {
         let schema = self.catch_up(&mut sampler);
         let (gauges, series, resource) =
             (schema.gauges, Arc::clone(&schema.series), Arc::clone(&schema.resource));
+        let folded = schema.folded;
         drop(schema);
         sampler.retire();
         sampler.sample(gauges, |snapshot| {
             snapshot.start_unix_ns = self.inner.start_unix_ns;
             snapshot.elapsed_ns = self.elapsed_ns();
             snapshot.series = series;
+            snapshot.folded = folded;
             snapshot.resource = resource;
         })
     }
@@ -262,14 +278,34 @@ struct Schema {
     resource: Arc<[Label]>,
     series: Arc<Vec<Series>>,
     known: HashMap<Identity, Slot>,
-    /// What the first metric of a name fixed for all others.
-    families: HashMap<String, (Kind, Unit)>,
+    families: HashMap<String, Family>,
+    /// How many of the names came past the budget.
+    spare_names: usize,
     counters: usize,
     gauges: usize,
     histograms: Vec<Precision>,
     /// The series of samples: a number of their own, and the same budget.
     sampled: Arc<Vec<Arc<Metric>>>,
     known_samples: HashMap<Identity, usize>,
+}
+
+/// All series of one name.
+struct Family {
+    /// As its first metric has them, for all others.
+    kind: Kind,
+    unit: Unit,
+    /// Those that take what came past the budget.
+    overflows: Vec<Slot>,
+}
+
+impl Family {
+    fn of(metric: &Metric, kind: Kind) -> Self {
+        Family { kind, unit: metric.unit.clone(), overflows: Vec::new() }
+    }
+
+    fn admits(&self, metric: &Metric, kind: Kind) -> bool {
+        self.kind == kind && self.unit == metric.unit
+    }
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -297,7 +333,8 @@ impl Schema {
             resource: Arc::new([service]),
             series: Arc::default(),
             known: HashMap::new(),
-            families: reserved.map(|kind| (kind.last_resort(), (kind, Unit::None))).into(),
+            families: reserved.map(|kind| (kind.last_resort(), Family::of(&Metric::new(""), kind))).into(),
+            spare_names: 0,
             counters: 0,
             gauges: 0,
             histograms: Vec::new(),
@@ -314,8 +351,7 @@ impl Schema {
     }
 
     fn register(&mut self, metric: Metric, kind: Kind) -> Slot {
-        let family = (kind, metric.unit.clone());
-        if self.families.get(&metric.name).is_some_and(|known| *known != family) {
+        if self.families.get(&metric.name).is_some_and(|family| !family.admits(&metric, kind)) {
             self.folded += 1;
             return self.register_last_resort(&metric, kind);
         }
@@ -323,7 +359,7 @@ impl Schema {
             return *slot;
         }
         if self.series.len() < self.budget {
-            self.families.insert(metric.name.clone(), family);
+            self.families.entry(metric.name.clone()).or_insert_with(|| Family::of(&metric, kind));
             return self.append(metric, kind);
         }
         self.folded += 1;
@@ -354,19 +390,30 @@ impl Schema {
         series
     }
 
-    /// The overflow series of the metric's own name, as long as names are few enough to have one each.
+    /// The overflow series of the metric's own name. A name that is new past the budget has one too, as long as such names
+    /// are few.
     fn register_overflow(&mut self, mut metric: Metric, kind: Kind) -> Slot {
         if !self.families.contains_key(&metric.name) {
-            return self.register_last_resort(&metric, kind);
+            if self.spare_names >= self.budget.min(SPARE_NAMES) {
+                return self.register_last_resort(&metric, kind);
+            }
+            self.spare_names += 1;
+            self.families.insert(metric.name.clone(), Family::of(&metric, kind));
         }
         for label in &mut metric.labels {
             label.value = OVERFLOW.into();
         }
-        match self.known.get(&Identity::of(&metric)) {
-            Some(slot) => *slot,
-            None if self.series.len() < self.budget + self.families.len() => self.append(metric, kind),
-            None => self.register_last_resort(&metric, kind),
+        if let Some(slot) = self.known.get(&Identity::of(&metric)) {
+            return *slot;
         }
+        let overflows = &self.families[&metric.name].overflows;
+        if overflows.len() >= MAX_SHAPES {
+            return overflows[0];
+        }
+        let name = metric.name.clone();
+        let slot = self.append(metric, kind);
+        self.families.entry(name).and_modify(|family| family.overflows.push(slot));
+        slot
     }
 
     /// The series of [`Kind::last_resort`].

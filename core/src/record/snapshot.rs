@@ -13,6 +13,7 @@ use super::{
 pub struct Snapshot {
     pub(crate) start_unix_ns: u64,
     pub(crate) elapsed_ns: u64,
+    pub(crate) folded: u64,
     pub(crate) resource: Arc<[Label]>,
     pub(crate) series: Arc<Vec<Series>>,
     pub(crate) counters: Vec<u64>,
@@ -62,6 +63,13 @@ impl Snapshot {
     /// When this was true, in nanoseconds since the registry was made, by the monotonic clock.
     pub fn elapsed_ns(&self) -> u64 {
         self.elapsed_ns
+    }
+
+    /// How many registrations were folded into series of others by then, as [`Registry::folded`] has it.
+    ///
+    /// [`Registry::folded`]: crate::Registry::folded
+    pub fn folded(&self) -> u64 {
+        self.folded
     }
 
     /// Who is counting: the registry's resource labels.

@@ -5,5 +5,6 @@ mod ending;
 mod ends;
 mod failures;
 mod samples;
+mod scale;
 mod sharing;
 mod support;
