@@ -19,7 +19,7 @@ const MAX_OUTCOMES: usize = 32;
 /// Series of a step besides those of outcomes that are told apart: for each class of failures one of errors, one of
 /// response times and one of durations; of other statuses two of durations, good and bad; the rest as [`StepMeters`] has
 /// them.
-const SERIES_A_STEP: usize = 3 * Failure::ALL.len() + 2 + 9;
+const SERIES_A_STEP: usize = 3 * Failure::ALL.len() + 2 + 10;
 
 /// Series of a load besides those of its steps.
 const SERIES_BESIDES: usize = 5;
