@@ -58,7 +58,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) drain: Option<Duration>,
 
-    /// Stream OTLP/JSON to a Collector's base URL, metrics alone to a URL that is used as it stands, or all to a file,
+    /// Stream OTLP/JSON to a Collector's base URL (host:port is one of http, and /v1/metrics at its end is ignored), metrics alone to a URL that is used as it stands, or all to a file,
     /// one document a line, or to stdout; repeatable
     #[arg(long, value_name = "URL|metrics:URL|file:PATH|-")]
     pub(crate) otlp: Vec<String>,

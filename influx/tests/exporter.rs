@@ -250,11 +250,22 @@ fn a_refusal_is_told_in_the_words_of_the_server() {
         (
             "404 Not Found",
             "{\"error\":\"database not found: \\\"load\\\"\"}\n",
-            "{\"error\":\"database not found: \\\"load\\\"\"}",
+            "answered 404: database not found: \"load\"",
         ),
+        (
+            "401 Unauthorized",
+            "{\n  \"code\": \"unauthorized\",\n  \"message\": \"no token\"\n}",
+            "401: no token",
+        ),
+        (
+            "200 OK",
+            "<!doctype html><title>Chronograf</title>",
+            "200: this is no write endpoint of InfluxDB: an HTML page, 'Chronograf'",
+        ),
+        ("502 Bad Gateway\r\nX-Influxdb-Error: engine is\tclosed", "<html>", "502: engine is closed"),
         ("413 Request Entity Too Large", "too\tlarge\nmore", "too large"),
         ("422 Unprocessable Entity", "limit of 2000 tables", "limit of 2000 tables"),
-        ("400 Bad Request", "{\"error\":\"unable to parse 'x'\"}", "{\"error\":\"unable to parse 'x'\"}"),
+        ("400 Bad Request", "{\"error\":\"unable to parse 'x'\"}", "400: unable to parse 'x'"),
         ("500 Internal Server Error", "\u{1b}[31m", "[31m"),
     ] {
         let server = Server::answering([answer(status, body)]);

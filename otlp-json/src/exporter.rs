@@ -5,7 +5,7 @@ mod lines;
 mod side;
 mod way;
 
-use std::{fmt, path::Path, sync::Arc, time::Instant};
+use std::{borrow::Cow, fmt, path::Path, sync::Arc, time::Instant};
 
 use barewire::{
     Delivered, Error, Event, ExportError, Exporter, Label, Metric, Sample, Samples, Snapshot,
@@ -21,6 +21,7 @@ use barewire::{
 use barewire::wire::net::Tls;
 
 use crate::encode::{Encoded, Encoder, LogEncoder, SpanEncoder};
+use http::{LOGS, METRICS, TRACES};
 use lines::Lines;
 use way::{Receiver, Way};
 
@@ -81,12 +82,16 @@ impl Otlp {
     /// Posts to `/v1/metrics`, `/v1/logs` and `/v1/traces` below the base URL `url`, as `OTEL_EXPORTER_OTLP_ENDPOINT`
     /// means it. Credentials in it, `http://user:password@host`, are [`Auth::basic`].
     ///
+    /// A URL that ends with one of those paths stands for its base, and `host:port` for `http://host:port`.
+    ///
     /// Nothing is connected before the first export.
     ///
     /// # Errors
     /// A URL that cannot be sent as it stands, or one of a scheme that is not supported.
     pub fn http(url: &str) -> Result<Self, Error> {
-        let (base, auth) = parse(url)?;
+        let (url, auth) = parse(&with_scheme(url))?;
+        let signal = [METRICS, LOGS, TRACES].iter().find_map(|signal| url.strip_path(signal.path));
+        let base = signal.unwrap_or(url);
         Ok(Self::new(Way::Http(Box::new(Receiver::below(&base, auth)?))))
     }
 
@@ -123,7 +128,7 @@ impl Otlp {
         match destination.split_once(':') {
             Some(("file", "")) => Err(refused_destination("'file:' has no path: write it as file:PATH")),
             Some(("file", path)) => Self::file(path),
-            Some(("metrics", url)) => Self::metrics_url(url),
+            Some(("metrics", url)) if url.contains("://") => Self::metrics_url(url),
             _ if destination == "-" => Ok(Self::stdout()),
             _ => Self::http(destination),
         }
@@ -265,6 +270,15 @@ impl Sent {
     fn nothing() -> Sent {
         Sent { rejected: u64::MAX, ..Sent::default() }
     }
+}
+
+/// `host:port` and what is behind it as a URL of `http`; anything else as it is.
+fn with_scheme(url: &str) -> Cow<'_, str> {
+    let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_host_and_port =
+        authority.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && is_port(port));
+    if is_host_and_port { format!("http://{url}").into() } else { url.into() }
 }
 
 fn parse(url: &str) -> Result<(Url, Option<Auth>), Error> {

@@ -4,8 +4,10 @@ mod support;
 
 use std::{
     fs,
+    io::{Read, Write},
     net::TcpListener,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -56,7 +58,7 @@ fn a_snapshot_is_one_request_whose_body_is_what_the_encoder_says() {
         request.head,
         format!(
             "POST /v1/metrics HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-             User-Agent: barewire/{}\r\nContent-Length: {}\r\n\r\n",
+             User-Agent: barewire/{}\r\nAccept-Encoding: identity\r\nContent-Length: {}\r\n\r\n",
             host(&server),
             env!("CARGO_PKG_VERSION"),
             body.len()
@@ -139,6 +141,96 @@ fn any_body_of_a_success_is_a_success() {
 }
 
 #[test]
+fn a_page_for_a_browser_is_no_delivery_and_an_empty_or_protobuf_answer_is_one() {
+    let answer = |kind: &str, body: &str| {
+        let length = body.len();
+        &*format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}").leak()
+    };
+    for (kind, body, expected) in [
+        ("text/html", "<title>Sign in</title>", Some(": an HTML page, 'Sign in'")),
+        ("Text/HTML; charset=utf-8", "hello", Some(": an HTML page")),
+        ("text/plain", " <!DOCTYPE html><p>hello", Some(": an HTML page")),
+        ("text/html", "", None),
+        ("application/x-protobuf", "", None),
+        ("application/x-protobuf", "\n\x02\x08\x00", None),
+        ("application/json;charset=UTF-8", "{}", None),
+        ("text/plain", "ok", None),
+    ] {
+        let server = Server::answering([answer(kind, body)]);
+        let outcome = Otlp::http(&server.url).unwrap().export(&Shop::open().after(1), soon());
+        let refused = expected
+            .map(|said| failed(format!("{} answered 200: this is no OTLP endpoint{said}", host(&server))));
+        assert_eq!(outcome.err(), refused, "{kind} {body}");
+    }
+}
+
+#[test]
+fn a_signals_own_path_and_a_missing_scheme_are_taken_as_they_are_meant() {
+    for (given, shown) in [
+        ("http://h/v1/metrics", "http://h/v1/metrics"),
+        ("http://h/v1/metrics/", "http://h/v1/metrics"),
+        ("http://h/v1/logs", "http://h/v1/metrics"),
+        ("http://h/v1/traces//", "http://h/v1/metrics"),
+        ("http://h/otlp/v1/metrics?key=secret", "http://h/otlp/v1/metrics?…"),
+        ("http://h/otlp", "http://h/otlp/v1/metrics"),
+        ("http://h/v1/metricsx", "http://h/v1/metricsx/v1/metrics"),
+        ("http://h/xv1/metrics", "http://h/xv1/metrics/v1/metrics"),
+        ("metrics:http://h/v1/metrics", "http://h/v1/metrics"),
+        ("metrics:http://h/x", "http://h/x"),
+        ("localhost:4318", "http://localhost:4318/v1/metrics"),
+        ("localhost:4318/otlp/v1/metrics", "http://localhost:4318/otlp/v1/metrics"),
+        ("[::1]:4318", "http://[::1]:4318/v1/metrics"),
+        ("metrics:4318", "http://metrics:4318/v1/metrics"),
+    ] {
+        assert_eq!(format!("{:?}", Otlp::open(given).unwrap()), format!("Otlp({shown})"), "{given}");
+    }
+    for given in ["localhost", ":4318", "localhost:", "h:1x", "me:1@h"] {
+        assert!(Otlp::open(given).unwrap_err().to_string().contains("http://"), "{given}");
+    }
+}
+
+#[test]
+fn the_port_of_grpc_is_told_as_what_it_is() {
+    let error =
+        Otlp::http("127.0.0.1:4317").unwrap().export(&Shop::open().after(1), Instant::now()).unwrap_err();
+    let told = "(port 4317 is for OTLP over gRPC; OTLP over HTTP has port 4318)";
+    assert!(error.to_string().ends_with(told), "{error}");
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_partial_success_is_read_where_it_is_packed_though_nobody_asked() {
+    for (encoding, rejected, said) in [
+        ("gzip", 1, "too old"),
+        ("X-GZIP", 1, "too old"),
+        ("br", 0, "a body packed as 'br', which was not asked for"),
+    ] {
+        let body = r#"{"partialSuccess":{"rejectedDataPoints":"1","errorMessage":"too old"}}"#;
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(body.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let length = packed.len();
+        let mut answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n")
+                .into_bytes();
+        answer.extend_from_slice(&packed);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut otlp = Otlp::http(&listener.local_addr().unwrap().to_string()).unwrap();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            stream.read_exact(&mut [0; 200]).unwrap();
+            stream.write_all(&answer).unwrap();
+            // Until the exporter goes away.
+            stream.read_to_end(&mut Vec::new()).ok();
+        });
+        let delivered = otlp.export(&Shop::open().after(1), soon()).unwrap();
+        assert_eq!((delivered.left_out, otlp.warning()), (rejected, Some(said)));
+        drop(otlp);
+        server.join().unwrap();
+    }
+}
+
+#[test]
 fn points_that_the_receiver_rejects_are_counted_and_not_sent_again() {
     let server = Server::answering([
         concat!(
@@ -187,7 +279,16 @@ fn a_longer_pause_is_kept_without_a_word() {
 fn a_refusal_names_the_receiver_and_its_reason_and_the_next_snapshot_is_sent() {
     for (answer, expected) in [
         ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "503"),
-        ("HTTP/1.1 301 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "301"),
+        (
+            "HTTP/1.1 301 Moved\r\nLocation: https://h/v1?token=x\r\nContent-Length: 2\r\n\r\nno",
+            "301: it sends to 'https://h/v1', which is not followed: give that address if it is the right one",
+        ),
+        ("HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\nno", "302: no"),
+        (
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\n\
+             Transfer-Encoding: chunked\r\n\r\n4\r\n{\n  \r\n13\r\n\"message\": \"no\\n\"\n}\r\n0\r\n\r\n",
+            "400: no",
+        ),
         ("HTTP/1.1 400 Bad Request\r\nRetry-After: 100\r\nContent-Length: 8\r\n\r\nbad\x07\nxyz", "400: bad"),
     ] {
         let server = Server::answering([answer, OK]);
@@ -264,7 +365,7 @@ fn headers_are_sent_once_and_the_bodys_own_are_refused() {
     otlp.export(&Shop::open().after(1), soon()).unwrap();
     let head = server.request().head;
     assert!(
-        head.contains("\r\nContent-Type: application/json\r\nx-api-key: new\r\nuser-agent: mine\r\n"),
+        head.contains("\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nx-api-key: new\r\nuser-agent: mine\r\n"),
         "{head}"
     );
     assert_eq!(head.matches("gent: ").count() + head.to_lowercase().matches("x-api-key").count(), 2);
@@ -348,7 +449,7 @@ fn a_file_is_of_one_run_and_has_one_document_a_line() {
 fn a_destination_that_cannot_be_is_refused_with_a_remedy() {
     let nowhere = scratch_file("nowhere").join("x");
     for (destination, expected) in [
-        ("127.0.0.1:4318", "otlp destination: '127.0.0.1:4318': the url has to begin with http:// or https://".to_owned()),
+        ("localhost", "otlp destination: 'localhost': the url has to begin with http:// or https://".to_owned()),
         ("http://h/a b", "otlp destination: 'http://h/a b': the url has a character that cannot be sent (' ' at byte 10): percent-encode it".to_owned()),
         ("file:", "otlp destination: 'file:' has no path: write it as file:PATH".to_owned()),
         (

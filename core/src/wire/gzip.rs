@@ -1,7 +1,11 @@
 //! Bodies in gzip (RFC 1952), by a compressor that is used again: a new one would allocate at every tick.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Read},
+};
 
+use flate2::read::MultiGzDecoder;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 /// Deflate, no flags, no time, no extra flags, an unknown system.
@@ -50,6 +54,22 @@ impl Gzip {
     }
 }
 
+/// Unpacks `packed`, one gzip member or several, into `body`, whose contents before are dropped.
+///
+/// # Errors
+/// Bytes that are no gzip, and a body of more than `limit` bytes: a few packed bytes can stand for gigabytes.
+pub fn unpack(packed: &[u8], limit: usize, body: &mut Vec<u8>) -> io::Result<()> {
+    body.clear();
+    // One more than the limit, so that what is too long can be told from what just fits.
+    let bound = (limit as u64).saturating_add(1);
+    MultiGzDecoder::new(packed).take(bound).read_to_end(body)?;
+    if body.len() > limit {
+        body.truncate(limit);
+        return Err(io::Error::other(format!("unpacked, it is larger than {limit} bytes")));
+    }
+    Ok(())
+}
+
 impl Default for Gzip {
     fn default() -> Self {
         Self::new()
@@ -64,17 +84,28 @@ impl fmt::Debug for Gzip {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
-    use flate2::read::GzDecoder;
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
     fn unpacked(packed: &[u8]) -> Vec<u8> {
-        let mut body = Vec::new();
-        GzDecoder::new(packed).read_to_end(&mut body).expect("gzip");
+        let mut body = b"of the answer before".to_vec();
+        unpack(packed, usize::MAX, &mut body).expect("gzip");
         body
+    }
+
+    #[test]
+    fn a_body_is_unpacked_up_to_its_limit_and_no_further() {
+        let mut body = Vec::new();
+        let packed = Gzip::new().pack(&[0; 1 << 20]).to_vec();
+        assert!(packed.len() < 10_000);
+        assert!(unpack(&packed, 1 << 20, &mut body).is_ok());
+        let error = unpack(&packed, (1 << 20) - 1, &mut body).unwrap_err();
+        assert_eq!(error.to_string(), "unpacked, it is larger than 1048575 bytes");
+        assert!(body.capacity() < 4 << 20);
+        for bad in [&packed[..packed.len() / 2], b"{}", b""] {
+            assert!(unpack(bad, 1 << 20, &mut body).is_err(), "{} bytes", bad.len());
+        }
     }
 
     proptest! {

@@ -47,12 +47,16 @@ impl Http {
             return Ok(Sent { bytes: 0, rejected: 0 });
         }
         let answer = self.post.send(&self.lines, on_stale, deadline)?;
+        if answer.is_success() && answer.is_html() {
+            let why = format!("this is no write endpoint of InfluxDB: {}", answer.said());
+            return Err(answer.refusal_saying(&why));
+        }
         if answer.is_success() {
             return Ok(Sent { bytes: answer.bytes, rejected: 0 });
         }
         let text = String::from_utf8_lossy(answer.body);
         let Some(rejected) = rejected_lines(answer.status, &text) else { return Err(answer.refusal()) };
-        self.warning = Some(answer.line(&text));
+        self.warning = Some(answer.said());
         Ok(Sent { bytes: answer.bytes, rejected })
     }
 }

@@ -17,6 +17,10 @@ use super::Sent;
 /// The longest body that is searched for a partial success.
 const MAX_PARTIAL_SUCCESS_BYTES: usize = 64 * 1024;
 
+/// The port that OTLP over gRPC has by convention, which this exporter does not speak.
+const GRPC_PORT: u16 = 4317;
+const GRPC_HINT: &str = " (port 4317 is for OTLP over gRPC; OTLP over HTTP has port 4318)";
+
 /// What differs from signal to signal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signal {
@@ -68,7 +72,8 @@ impl Http {
         on_stale: OnStale,
         deadline: Instant,
     ) -> Result<Sent, Refusal> {
-        let no_answer = |error| Refusal { error, why: Why::ForNow };
+        let hint = if self.post.url().port() == GRPC_PORT { GRPC_HINT } else { "" };
+        let no_answer = |error| Refusal { error: hinted(error, hint), why: Why::ForNow };
         let answer = self.post.send(document, on_stale, deadline).map_err(no_answer)?;
         if !answer.is_success() {
             let why = match answer.status {
@@ -76,10 +81,15 @@ impl Http {
                 _ if answer.is_retryable() => Why::ForNow,
                 _ => Why::ForGood,
             };
-            return Err(Refusal { error: answer.refusal(), why });
+            return Err(Refusal { error: hinted(answer.refusal(), hint), why });
+        }
+        if answer.is_html() {
+            let error = answer.refusal_saying(&format!("this is no OTLP endpoint: {}", answer.said()));
+            return Err(Refusal { error, why: Why::ForNow });
         }
         let (rejected, message) = partial_success(answer.body, self.signal.rejected);
         let warning = message.map(|message| answer.line(&message)).filter(|line| !line.is_empty());
+        let warning = answer.unreadable().or(warning);
         Ok(Sent { bytes: answer.bytes, rejected, warning })
     }
 }
@@ -87,6 +97,14 @@ impl Http {
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.post.fmt(f)
+    }
+}
+
+fn hinted(error: ExportError, hint: &str) -> ExportError {
+    match error {
+        ExportError::TimedOut(what) => ExportError::TimedOut(what + hint),
+        ExportError::Failed(why) => ExportError::Failed(why + hint),
+        ExportError::Throttled => ExportError::Throttled,
     }
 }
 

@@ -111,6 +111,15 @@ impl Url {
         let target = format!("{}{suffix}{query}", path.trim_end_matches('/'));
         Url { target, ..self.clone() }
     }
+
+    /// The URL without `suffix`, which begins with `/`, at the end of its path; `None` if its path ends otherwise. Slashes
+    /// behind the path do not count, and a query stays.
+    pub fn strip_path(&self, suffix: &str) -> Option<Url> {
+        let (path, query) = split_query(&self.target);
+        let rest = path.trim_end_matches('/').strip_suffix(suffix)?;
+        let slash = if rest.is_empty() { "/" } else { "" };
+        Some(Url { target: format!("{rest}{slash}{query}"), ..self.clone() })
+    }
 }
 
 impl Scheme {

@@ -71,6 +71,31 @@ pub struct Client {
     stream: Option<Stream>,
     input: Input,
     body: Vec<u8>,
+    notes: Notes,
+}
+
+/// Header values of the last response that say how its body is to be read, as they came; empty where they were not there.
+#[derive(Debug, Default)]
+pub(in crate::wire) struct Notes {
+    pub(in crate::wire) content_type: Vec<u8>,
+    pub(in crate::wire) content_encoding: Vec<u8>,
+    pub(in crate::wire) location: Vec<u8>,
+    /// What InfluxDB says about a request that it did not take.
+    pub(in crate::wire) influxdb_error: Vec<u8>,
+}
+
+impl Notes {
+    fn take(&mut self, head: &ResponseHead<'_>) {
+        for (name, value) in [
+            ("content-type", &mut self.content_type),
+            ("content-encoding", &mut self.content_encoding),
+            ("location", &mut self.location),
+            ("x-influxdb-error", &mut self.influxdb_error),
+        ] {
+            value.clear();
+            value.extend_from_slice(head.header(name).as_deref().unwrap_or_default());
+        }
+    }
 }
 
 /// What to do when a kept connection turns out to be closed, which is known only after a request was sent on
@@ -124,6 +149,7 @@ impl Client {
             stream: None,
             input: Input::default(),
             body: Vec::new(),
+            notes: Notes::default(),
         })
     }
 
@@ -144,6 +170,11 @@ impl Client {
     /// The body of the last response, until the next exchange.
     pub(in crate::wire) fn last_body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Headers of the last response, until the next exchange.
+    pub(in crate::wire) fn last_notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Sends a request, a whole head and the body it announces, and reads the response, before `deadline`.
@@ -246,7 +277,10 @@ impl Client {
         loop {
             let (consumed, event) = decoder.decode(self.input.unread())?;
             match event {
-                Event::Head(head) => *answer = Answer::of(&head),
+                Event::Head(head) => {
+                    self.notes.take(&head);
+                    *answer = Answer::of(&head);
+                }
                 Event::Body(run) if run.len() > MAX_BODY_BYTES - self.body.len() => {
                     return Err(NetErrorKind::TooLarge.into());
                 }

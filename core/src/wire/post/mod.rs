@@ -15,10 +15,11 @@
 
 mod auth;
 mod base64;
+mod message;
 mod pause;
 mod secrets;
 
-use std::{fmt, time::Instant};
+use std::{borrow::Cow, fmt, time::Instant};
 
 pub use self::auth::{Auth, MAX_SECRET_BYTES, Secret, read_url};
 #[cfg(fuzzing)]
@@ -27,13 +28,16 @@ use self::{
     pause::{Pause, is_retryable},
     secrets::Secrets,
 };
-#[cfg(feature = "gzip")]
-use super::gzip::Gzip;
 #[cfg(feature = "tls")]
 use super::net::Tls;
+#[cfg(feature = "gzip")]
+use super::{
+    gzip::{self, Gzip},
+    net::MAX_BODY_BYTES,
+};
 use super::{
     http::{Header, Url, push_request_head},
-    net::{Client, NetError, NetErrorKind, OnStale},
+    net::{Client, NetError, NetErrorKind, Notes, OnStale},
 };
 use crate::{Error, ExportError};
 
@@ -44,6 +48,8 @@ const USER_AGENT: &str = concat!("barewire/", env!("CARGO_PKG_VERSION"));
 const AUTHORIZATION: &str = "Authorization";
 /// How much of what a receiver says is looked at: characters of four bytes, and blanks before the first.
 const MAX_LOOKED_AT_BYTES: usize = 8 * MAX_MESSAGE_CHARS;
+/// How much of a body is searched for the sentence in it.
+const MAX_SEARCHED_BYTES: usize = 64 * 1024;
 
 /// A receiver that is posted to, one document a request, over one connection that is kept.
 ///
@@ -70,6 +76,8 @@ pub struct Post {
     head: Vec<u8>,
     #[cfg(feature = "gzip")]
     gzip: Option<Gzip>,
+    /// The last answer's body, where it came packed.
+    unpacked: Vec<u8>,
     pause: Pause,
 }
 
@@ -86,8 +94,11 @@ pub struct Answer<'p> {
     pub status: u16,
     /// What the request had, head and body: what was handed to the transport, and what left compressed.
     pub bytes: u64,
-    /// As it came. It may repeat a secret: what is shown of it goes through [`Answer::line`].
+    /// Unpacked, where it came in gzip. It may repeat a secret: what is shown of it goes through [`Answer::line`].
     pub body: &'p [u8],
+    notes: &'p Notes,
+    /// Why the body cannot be read.
+    unreadable: Option<String>,
     request: &'p Request,
 }
 
@@ -104,7 +115,11 @@ impl Post {
         let header = |name, value| Header::new(name, value).expect("a header that can be sent");
         let client =
             Client::new(&url).map_err(|error| Error::Config(format!("{exporter} destination: {error}")))?;
-        let headers = vec![header("Content-Type", content_type), header("User-Agent", USER_AGENT)];
+        let headers = vec![
+            header("Content-Type", content_type),
+            header("User-Agent", USER_AGENT),
+            header("Accept-Encoding", "identity"),
+        ];
         Ok(Post {
             exporter,
             client,
@@ -112,6 +127,7 @@ impl Post {
             head: Vec::new(),
             #[cfg(feature = "gzip")]
             gzip: None,
+            unpacked: Vec::new(),
             pause: Pause::default(),
         })
     }
@@ -220,7 +236,38 @@ impl Post {
             }
         }
         let (status, bytes) = last.ok_or(ExportError::Throttled)?;
-        Ok(Answer { status, bytes, body: self.client.last_body(), request: &self.request })
+        let (body, unreadable): (&[u8], _) = match self.unpack() {
+            Ok(false) => (self.client.last_body(), None),
+            Ok(true) => (&self.unpacked, None),
+            Err(why) => (&[], Some(why)),
+        };
+        Ok(Answer {
+            status,
+            bytes,
+            body,
+            notes: self.client.last_notes(),
+            unreadable,
+            request: &self.request,
+        })
+    }
+
+    /// Unpacks the body of the last answer, and returns `true` if it came packed: `identity` was asked for, and some
+    /// receivers pack nevertheless.
+    fn unpack(&mut self) -> Result<bool, String> {
+        self.unpacked.clear();
+        let encoding = &self.client.last_notes().content_encoding;
+        let is = |name: &str| encoding.eq_ignore_ascii_case(name.as_bytes());
+        if self.client.last_body().is_empty() || is("") || is("identity") {
+            return Ok(false);
+        }
+        #[cfg(feature = "gzip")]
+        if is("gzip") || is("x-gzip") {
+            let unpacked = gzip::unpack(self.client.last_body(), MAX_BODY_BYTES, &mut self.unpacked);
+            return unpacked
+                .map(|()| true)
+                .map_err(|error| format!("a body in gzip that cannot be unpacked: {error}"));
+        }
+        Err(format!("a body packed as '{}', which was not asked for", String::from_utf8_lossy(encoding)))
     }
 
     fn authorized_twice(&self) -> Error {
@@ -285,15 +332,60 @@ impl Answer<'_> {
         is_retryable(self.status)
     }
 
+    /// Returns `true` if the answer is a page for a browser: by its type or by its first tag.
+    pub fn is_html(&self) -> bool {
+        let typed = media_type(&self.notes.content_type);
+        let is_page =
+            ["text/html", "application/xhtml+xml"].iter().any(|html| typed.eq_ignore_ascii_case(html));
+        !self.body.is_empty() && (is_page || message::is_html(&self.searched().0))
+    }
+
+    /// Why the body cannot be read: it is packed in a way that was not asked for and is not understood.
+    pub fn unreadable(&self) -> Option<String> {
+        self.unreadable.as_deref().map(|why| self.line(why))
+    }
+
+    /// The receiver's own sentence, in one line that may be shown: `X-Influxdb-Error`, a message in JSON, the title of
+    /// an HTML page, or the first line of the body.
+    pub fn said(&self) -> String {
+        if let Some(why) = self.unreadable() {
+            return why;
+        }
+        match self.notes.influxdb_error.trim_ascii() {
+            [] => {
+                let (searched, is_cut) = self.searched();
+                // Secrets are looked for in the sentence, because JSON has spellings of its own.
+                self.line_of(message::sentence(&searched, self.is_html()).as_bytes(), is_cut)
+            }
+            error => self.line_of(error, false),
+        }
+    }
+
     /// What may be shown of a text of the receiver's: its first line, at most [`MAX_MESSAGE_CHARS`] of it, without
     /// control characters, and with `***` in the place of secrets.
     pub fn line(&self, text: &str) -> String {
-        self.line_of(text.as_bytes())
+        self.line_of(text.as_bytes(), false)
     }
 
-    /// That the document was not taken, and what the body says about it.
+    /// That the document was not taken, and what the answer says about it.
     pub fn refusal(&self) -> ExportError {
-        self.refusal_in(self.line_of(self.body))
+        self.refusal_in(self.elsewhere().unwrap_or_else(|| self.said()))
+    }
+
+    /// Where a redirection points to, which is not followed.
+    fn elsewhere(&self) -> Option<String> {
+        let location = String::from_utf8_lossy(self.notes.location.trim_ascii());
+        let is_redirect = (300..400).contains(&self.status) && !location.is_empty();
+        is_redirect.then(|| {
+            let place = self.line(&Url::redact(&location));
+            format!("it sends to {place}, which is not followed: give that address if it is the right one")
+        })
+    }
+
+    /// As much of the body as a sentence is looked for in, and whether there is more.
+    fn searched(&self) -> (Cow<'_, str>, bool) {
+        let (beginning, is_cut) = beginning(self.body.trim_ascii_start(), MAX_SEARCHED_BYTES);
+        (String::from_utf8_lossy(beginning), is_cut)
     }
 
     /// That the document was not taken, and `why`: a text of the receiver's that was found in the body.
@@ -307,13 +399,11 @@ impl Answer<'_> {
         ExportError::Failed(format!("{host} answered {}{colon}{line}", self.status))
     }
 
-    fn line_of(&self, text: &[u8]) -> String {
-        let text = text.trim_ascii_start();
-        let (looked_at, is_cut) = match text.get(..MAX_LOOKED_AT_BYTES) {
-            Some(beginning) => (beginning, text.len() > beginning.len()),
-            None => (text, false),
-        };
-        first_line(&String::from_utf8_lossy(&self.request.secrets().redact(looked_at, is_cut)))
+    /// A line of a text that may have been cut off, in the midst of a secret perhaps.
+    fn line_of(&self, text: &[u8], is_cut: bool) -> String {
+        let (looked_at, is_long) = beginning(text.trim_ascii_start(), MAX_LOOKED_AT_BYTES);
+        let shown = self.request.secrets().redact(looked_at, is_cut || is_long);
+        first_line(&String::from_utf8_lossy(&shown))
     }
 }
 
@@ -336,6 +426,16 @@ fn failed(error: NetError) -> ExportError {
         NetErrorKind::TimedOut { during } => ExportError::TimedOut(format!("{} while {during}", error.peer)),
         _ => ExportError::Failed(error.to_string()),
     }
+}
+
+/// The first `limit` bytes of `text`, and whether there are more.
+fn beginning(text: &[u8], limit: usize) -> (&[u8], bool) {
+    text.get(..limit).map_or((text, false), |beginning| (beginning, text.len() > limit))
+}
+
+/// A media type without its parameters, such as a charset.
+fn media_type(value: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii())
 }
 
 /// The first line of what a receiver says, as much as one cares to read.

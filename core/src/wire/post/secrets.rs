@@ -12,7 +12,8 @@ const STARS: &[u8] = b"***";
 /// Below this many bytes, the value of a header or of a query is no secret: `1` is in nearly every message.
 const MIN_SECRET_BYTES: usize = 4;
 /// Headers that hold no secret.
-const PUBLIC_HEADERS: [&str; 5] = ["accept", "content-encoding", "content-type", "host", "user-agent"];
+const PUBLIC_HEADERS: [&str; 6] =
+    ["accept", "accept-encoding", "content-encoding", "content-type", "host", "user-agent"];
 /// Parameters of a query that hold no secret, and that a message had better name: those that say where to write to.
 const PUBLIC_PARAMETERS: [&str; 9] =
     ["bucket", "consistency", "db", "org", "orgID", "precision", "rp", "u", "user"];

@@ -106,10 +106,46 @@ fn a_refusal_repeats_one_short_clean_line() {
         ("", "400"),
         ("\r\n  bad \x1b[31mjson\r\nmore", "400: bad  [31mjson"),
         (&format!("{}a", " ".repeat(100_000)), "400: a"),
+        ("{\n  \"message\": \"bad\\u001bjson\\nmore\"\n}", "400: bad json"),
+        ("<html><title>No</title>", "400: an HTML page, 'No'"),
         (&"é".repeat(5000), &format!("400: {}", "é".repeat(MAX_MESSAGE_CHARS))),
         (&"𝛑".repeat(5000), &format!("400: {}", "𝛑".repeat(MAX_MESSAGE_CHARS))),
     ] {
         assert_eq!(refusal(&mut Server::answering([answer(400, body)]).post()), expected);
+    }
+}
+
+#[test]
+fn a_body_that_is_packed_otherwise_than_asked_for_is_no_message() {
+    let packed = "HTTP/1.1 400 X\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\n\u{1}\u{2}ab";
+    let server = Server::answering([packed.to_owned()]);
+    assert_eq!(refusal(&mut server.post()), "400: a body packed as 'br', which was not asked for");
+    assert!(server.head().contains("\r\nAccept-Encoding: identity\r\n"));
+}
+
+#[test]
+fn a_redirection_is_told_with_its_place_and_without_secrets() {
+    for (place, shown) in [
+        ("/login?next=abc", "'/login'"),
+        ("https://h/query-secret/", "'https://h/***/'"),
+        ("https://me:pw@h/", "(not shown)"),
+    ] {
+        let head = format!("HTTP/1.1 307 X\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n");
+        let told = format!(
+            "307: it sends to {shown}, which is not followed: give that address if it is the right one"
+        );
+        assert_eq!(refusal(&mut Server::answering([head]).post()), told);
+    }
+}
+
+#[test]
+fn a_secret_that_a_receiver_spells_as_json_or_cuts_off_is_not_repeated() {
+    let cut = format!("{{\"a\": \"{}\", \"message\": \"key-se", "x".repeat(MAX_SEARCHED_BYTES - 30));
+    for body in [r#"{"message":"no \u006bey-secret"}"#, &format!("{cut}{}", "cret".repeat(10))] {
+        let mut post = Server::answering([answer(400, body)]).post();
+        post.set_header("X-Api-Key", "key-secret").unwrap();
+        let shown = refusal(&mut post);
+        assert!(shown.contains("***") && !shown.contains("key-"), "{shown}");
     }
 }
 
