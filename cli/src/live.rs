@@ -58,12 +58,13 @@ impl Live {
         }
     }
 
-    /// Shows what a drain waits for.
-    pub(crate) fn drain(&self, in_flight: u64, left: Duration) {
+    /// Shows what a drain waits for: requests in flight, and arrivals that were due and are not sent.
+    pub(crate) fn drain(&self, in_flight: u64, due: u64, left: Duration) {
         if self.quiet {
             return;
         }
-        let text = format!("draining, {in_flight} in flight, {} s left", left.as_secs_f64().ceil());
+        let due = if due > 0 { format!(" and {due} due") } else { String::new() };
+        let text = format!("draining, {in_flight} in flight{due}, {} s left", left.as_secs_f64().ceil());
         if self.line.is_hidden() {
             console::eprint(&format!("{text}\n"));
         } else {

@@ -1,5 +1,7 @@
 //! Everything there is to say at the end of a run.
 
+use std::time::Duration;
+
 use barewire::LaneReport;
 use barewire_runner::{Figures, Status, Threshold, Totals, Verdict, Workload};
 
@@ -35,6 +37,11 @@ impl Outcome<'_> {
     /// A load that was not applied, in a sentence.
     pub(crate) fn too_many_dropped(&self) -> Option<String> {
         self.totals.too_many_dropped(self.workload)
+    }
+
+    /// When the signal that ended the run came, since the beginning of the load.
+    pub(crate) fn stopped(&self) -> Option<Duration> {
+        self.ended_by.map(|_| self.totals.stopped.unwrap_or(self.totals.elapsed))
     }
 
     /// What the exit code of the command tells of the run.

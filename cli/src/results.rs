@@ -23,6 +23,8 @@ pub(crate) struct Results<'a> {
     threads: usize,
     /// The signal that ended the run, if one did.
     ended_by: Option<&'static str>,
+    /// When that came, since the beginning of the load.
+    ended_after_s: Option<f64>,
     duration_s: f64,
     /// The time after that in which what was in flight or due was waited for.
     drained_s: f64,
@@ -156,6 +158,7 @@ impl<'a> Results<'a> {
             connections: workload.connections(),
             threads: workload.threads(),
             ended_by: outcome.ended_by.map(|signal| signal.name),
+            ended_after_s: outcome.stopped().map(|stopped| stopped.as_secs_f64()),
             duration_s: figures.elapsed.as_secs_f64(),
             drained_s: totals.drained.as_secs_f64(),
             requests: figures.requests,

@@ -7,7 +7,7 @@ use barewire_runner::{Failure, Figures, Reasons, Workload};
 
 use crate::{format, report::Outcome};
 
-/// A drain that is shorter is no news.
+/// A drain that is shorter, and cut nothing off, is no news.
 const NOTABLE_DRAIN: Duration = Duration::from_millis(100);
 
 /// The summary of a run.
@@ -46,12 +46,12 @@ fn headline(workload: &Workload, figures: &Figures) -> String {
 /// How the run ended, where that was not by itself and at once.
 fn push_end(out: &mut String, outcome: &Outcome<'_>) {
     let Outcome { workload, totals, .. } = outcome;
-    if let Some(signal) = outcome.ended_by {
+    if let (Some(signal), Some(stopped)) = (outcome.ended_by, outcome.stopped()) {
         let of =
             workload.duration().map_or_else(String::new, |whole| format!(" of {}", format::short(whole)));
-        push(out, &format!("ended by {} after {}{of}", signal.name, format::short(totals.elapsed)));
+        push(out, &format!("ended by {} after {}{of}", signal.name, format::short(stopped)));
     }
-    if totals.drained >= NOTABLE_DRAIN {
+    if totals.drained >= NOTABLE_DRAIN || totals.requests_unfinished > 0 {
         let unanswered = match totals.requests_unfinished {
             0 => String::new(),
             count => format!(", {count} requests were cut off unanswered"),

@@ -41,12 +41,17 @@ impl<'a> Watch<'a> {
 
     /// Shows the last second. What the drain brings changes no rate, so it is shown by itself.
     fn show(&mut self, load: &Run, elapsed: Duration, live: &mut Live) {
-        match load.drain().filter(|drain| drain.since >= Duration::from_secs(1)) {
+        let drain = load.drain();
+        match drain.filter(|drain| drain.since >= Duration::from_secs(1)) {
             Some(drain) => {
-                live.drain(Figures::of(&self.registry.snapshot(), elapsed).in_flight, drain.left);
+                let figures = Figures::of(&self.registry.snapshot(), elapsed);
+                live.drain(figures.in_flight, self.behind.unsent(&figures), drain.left);
             }
             None => {
-                let figures = self.look(elapsed, live);
+                // A rate is told by the time of its load, which may have ended a moment ago.
+                let is_open = self.behind.is_open();
+                let since = drain.filter(|_| is_open).map_or(Duration::ZERO, |drain| drain.since);
+                let figures = self.look(elapsed.saturating_sub(since), live);
                 if let Some(text) = self.behind.look(&figures) {
                     live.warn(&text);
                 }

@@ -80,9 +80,38 @@ fn requests_that_never_come_back_do_not_hold_up_the_end() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert_eq!((requests(&ended), &ended.results["iterations"]["unfinished"]), (0, &json!(8)));
+    // The signal is told, not the second that it left to what was in flight.
+    let [after, lasted] =
+        ["ended_after_s", "duration_s"].map(|name| ended.results[name].as_f64().expect(name));
+    assert!(lasted - after >= 1.0, "{after} s of {lasted} s");
+    let told = format!("\nended by SIGINT after {} s of 60 s\n", (after * 10.0).round() / 10.0);
+    assert!(ended.stdout.contains(&told), "no {told:?} in {}", ended.stdout);
     assert_eq!(ended.results["unanswered"], 8);
     assert!(ended.stdout.contains("  8 iterations scheduled: 0 completed, 0 dropped, 8 unfinished"));
     assert_eq!(ended.results["latency_ms"]["p99"], Value::Null);
+}
+
+#[test]
+fn a_drain_is_bound_told_while_it_lasts_and_what_it_cut_is_counted() {
+    let target = Target::start(&["--delay", "1h"]);
+    let url = target.url();
+    let load = ["run", &url, "-r", "40", "-c", "2", "-d", "500ms", "--drain", "4500ms", "--timeout", "1h"];
+    let ended = barewire_to_end(load.into_iter().chain(["--results", RESULTS]));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("\ndraining, 2 in flight and 18 due, "), "{}", ended.stderr);
+    let (results, drained) = (&ended.results, &ended.results["drained_s"]);
+    assert!(drained.as_f64().is_some_and(|drained| (4.5..20.0).contains(&drained)), "{drained}");
+    let counts =
+        ["scheduled", "completed", "dropped", "unfinished"].map(|what| results["iterations"][what].as_u64());
+    assert_eq!(counts, [20, 0, 18, 2].map(Some), "{results:#}");
+    assert_eq!((&results["unanswered"], &results["duration_s"]), (&json!(2), &json!(0.5)));
+    assert!(ended.stdout.contains(" s, 2 requests were cut off unanswered\n"), "{}", ended.stdout);
+
+    let load =
+        ["run", &url, "-c", "3", "-d", "200ms", "--drain", "0s", "--timeout", "1h", "--results", RESULTS];
+    let ended = barewire_to_end(load);
+    assert_eq!((ended.code, &ended.results["unanswered"]), (0, &json!(3)), "{}", ended.stderr);
+    assert!(ended.stdout.contains("s, 3 requests were cut off unanswered\n"), "{}", ended.stdout);
 }
 
 #[test]

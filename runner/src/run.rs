@@ -94,6 +94,8 @@ pub struct Totals {
     /// Length of the load: as long as was asked, for arrivals at a rate, and to the last outcome, for users; shorter where
     /// the run was stopped.
     pub elapsed: Duration,
+    /// Time from the beginning of the load to the request to stop, where there was one.
+    pub stopped: Option<Duration>,
     /// Time from the end of the load to the last outcome, in which arrivals that were due are sent.
     pub drained: Duration,
     /// Requests with an outcome that were sent in the drain. They are no part of a rate.
@@ -207,6 +209,8 @@ impl Run {
         for end in ends {
             totals.add(&end.map_err(|panic| RunError::Panicked(message_of(panic.as_ref())))??);
         }
+        let stop_ns = Some(self.stop_ns.load(Ordering::Relaxed)).filter(|stop_ns| *stop_ns < u64::MAX);
+        totals.stopped = stop_ns.map(|stop_ns| Duration::from_nanos(stop_ns.saturating_sub(self.start_ns)));
         Ok(totals)
     }
 }
