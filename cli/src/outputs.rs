@@ -26,8 +26,9 @@ pub(crate) fn check(args: &RunArgs) -> Result<(), Failure> {
         // The same text twice behind one flag is told where exporters are opened.
         let other = known.iter().find(|(other, by, text)| *other == place && (*by, *text) != (flag, shown));
         if let Some((_, by, text)) = other {
+            let what = if path == STDOUT { "standard output".to_owned() } else { format!("'{path}'") };
             return Err(Failure::Usage(format!(
-                "{flag}: '{path}' is the same file as in {by} {text}: name another one"
+                "{flag}: {what} is also that of {by} {text}: name a file of its own"
             )));
         }
         known.push((place, flag, shown));
@@ -117,8 +118,11 @@ mod tests {
         ] {
             let name = folder.path().file_name().unwrap().to_str().unwrap();
             let refused = refusal(folder.path(), &args.replace("DIR_NAME", name));
-            assert!(refused.starts_with(&format!("{flag}: '")), "{args}: {refused}");
-            assert!(refused.ends_with(": name another one"), "{args}: {refused}");
+            assert!(
+                refused.starts_with(&format!("{flag}: ")) && refused.contains(" is also that of "),
+                "{args}: {refused}"
+            );
+            assert!(refused.ends_with(": name a file of its own"), "{args}: {refused}");
         }
         for args in [
             "--otlp file:DIR/a --log json:DIR/b --results DIR/r",

@@ -133,9 +133,15 @@ const ROWS: &[(&[&str], &[&str])] = &[
     ),
     (&["http://TARGET/", "--log", "text"], &["--log: ", "'text'", "json:PATH"]),
     (&["http://TARGET/", "--log", "json:"], &["--log: ", "'json:'", "json:PATH"]),
-    (&["http://TARGET/", "--log", "json:no/such/l.jsonl"], &["--log: ", "'no/such/l.jsonl'", "name a file"]),
+    (
+        &["http://TARGET/", "--log", "json:no/such/l.jsonl"],
+        &["--log: ", "'no/such/l.jsonl'", "name a file that can be written"],
+    ),
     (&["http://TARGET/", "--log", "json", "--log", "json"], &["--log: ", "json", "leave one out"]),
-    (&["http://TARGET/", "--otlp", "-", "--log", "json"], &["--log: ", "standard output", "name a file"]),
+    (
+        &["http://TARGET/", "--otlp", "-", "--log", "json"],
+        &["--log: ", "standard output", "name a file of its own"],
+    ),
     (
         &["http://TARGET/", "--influx", "ftp://RECEIVER/write?db=a&p=hunter2"],
         &["--influx: ", "'ftp://RECEIVER/write'", "udp://HOST:PORT"],
