@@ -213,7 +213,11 @@ fn linger(pages: &[Page], time: Duration, interrupt: &Interrupt, live: &Live) ->
             fetched.push_str(&format!("the last page of {url} was fetched by {}\n", takers.join(", ")));
         }
         if let Some(why) = unfetched(&takers, &missing).filter(|_| !interrupt.is_set()) {
-            live.warn(&format!("{why} the last page of {url} in time: a longer --linger waits longer"));
+            let because = match began.elapsed() < time {
+                true => "whoever came before has no rhythm, and is not waited for",
+                false => "a longer --linger waits longer",
+            };
+            live.warn(&format!("{why} the last page of {url}: {because}"));
         }
     }
     fetched

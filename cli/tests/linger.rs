@@ -62,7 +62,7 @@ fn one_curl_costs_nothing_and_a_scraper_that_has_a_rhythm_is_waited_for() {
     fetch(addr, "curl/8.5.0", "");
     let ended = Ended::of(run);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains(NOBODY), "{}", ended.stderr);
+    assert!(ended.stderr.contains(NOBODY) && ended.stderr.contains("has no rhythm"), "{}", ended.stderr);
 
     let run = self::run(&target, "1h");
     let addr = announced_page(&run);
@@ -95,7 +95,7 @@ fn a_page_that_nobody_fetches_costs_what_was_asked_and_a_warning() {
     let target = Target::start(&[]);
     let ended = Ended::of(run(&target, "100ms"));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains(NOBODY), "{}", ended.stderr);
+    assert!(ended.stderr.contains(NOBODY) && ended.stderr.contains("longer --linger"), "{}", ended.stderr);
     assert_eq!(ended.results["requests"], target.requests());
 }
 
