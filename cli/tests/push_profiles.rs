@@ -149,7 +149,7 @@ fn the_agent_and_influxdb_show_the_names_of_the_tables() {
     expect(agent::BAREWIRE, "barewire at the Agent", || at_agent(&agent));
     expect(agent::LOADDENSITY, "loaddensity at the Agent", || at_agent(&agent));
     run.signal(rustix::process::Signal::INT);
-    assert_eq!(Ended::of(run).code, 0);
+    assert_eq!(Ended::of(run).code, 130);
     assert_eq!((agent.complaints(), influxd.complaints()), (Vec::new(), Vec::new()));
 }
 
