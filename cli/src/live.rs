@@ -92,8 +92,8 @@ fn text(now: &Figures, last: &Figures, window: &Distribution, failures: &Distrib
     let requests = now.requests - last.requests;
     let elapsed = now.elapsed.saturating_sub(last.elapsed);
     format!(
-        "{:>4}s  {:>8} req/s  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}{}",
-        now.elapsed.as_secs(),
+        "{:>4.0}s  {:>8} req/s  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}{}",
+        now.elapsed.as_secs_f64(),
         format::rate(per_second(requests, elapsed)),
         format::quantile(window, 0.5),
         format::quantile(window, 0.99),
