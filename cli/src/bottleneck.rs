@@ -80,7 +80,7 @@ impl Outcome<'_> {
         let crowding = self.totals.occupancy.crowding();
         match (self.totals.capacity(self.workload), crowding) {
             (Some(capacity), _) if capacity.needed <= capacity.connections as u64 => format!(
-                "; its connections are enough for the mean of {}, and some answers took up to {}",
+                "; the connections are enough for its mean of {}, and some answers took up to {}",
                 format::duration(capacity.held),
                 format::quantile(&self.figures.latency, 1.0)
             ),
