@@ -126,17 +126,27 @@ struct ThresholdResult {
 struct Exporter<'a> {
     name: &'a str,
     sent: u64,
+    /// Of those sent, the ones of which the receiver rejected points.
+    partial: u64,
     dropped: u64,
     failed: u64,
     timed_out: u64,
+    /// Accepted by the receiver.
     points: u64,
+    rejected: u64,
     left_out: u64,
     bytes: u64,
+    /// Of a page; null for an exporter that sends.
+    scrapes: Option<u64>,
     events: u64,
+    events_rejected: u64,
     events_lost: u64,
     samples: u64,
+    samples_rejected: u64,
     samples_lost: u64,
     complete: bool,
+    /// Sentences of the receiver about what it took.
+    messages: &'a [String],
     last_error: Option<&'a str>,
 }
 
@@ -250,17 +260,23 @@ impl<'a> Exporter<'a> {
         Exporter {
             name: &lane.name,
             sent: lane.sent,
+            partial: lane.partial,
             dropped: lane.dropped,
             failed: lane.failed,
             timed_out: lane.timed_out,
             points: lane.points,
+            rejected: lane.rejected,
             left_out: lane.left_out,
             bytes: lane.bytes,
+            scrapes: lane.scrapes,
             events: lane.events,
+            events_rejected: lane.events_rejected,
             events_lost: lane.events_lost,
             samples: lane.samples,
+            samples_rejected: lane.samples_rejected,
             samples_lost: lane.samples_lost,
             complete: lane.complete,
+            messages: &lane.messages,
             last_error: lane.last_error.as_deref(),
         }
     }

@@ -188,10 +188,7 @@ fn report_to(
     registry: &Registry,
 ) -> Reporting {
     let warn = live.warner();
-    let notify = move |notice: Notice<'_>| match notice.error {
-        Some(error) => warn(&format!("{} does not deliver: {error}", notice.exporter)),
-        None => warn(&format!("{} delivers again", notice.exporter)),
-    };
+    let notify = move |notice: Notice<'_>| warn(&notice.to_string());
     let reporter = Reporter::every(interval).self_metrics().notify(notify).observe(move || usage.observe());
     exporters.into_iter().fold(reporter, Reporter::export_boxed).start(registry)
 }

@@ -1,8 +1,10 @@
 //! What a run came to, as text.
 
+mod exporters;
+
 use std::time::Duration;
 
-use barewire::{Distribution, LaneReport};
+use barewire::Distribution;
 use barewire_runner::{Failure, Figures, Reasons, Workload};
 
 use crate::{format, report::Outcome};
@@ -24,7 +26,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
     push_bottleneck(&mut out, outcome);
     push_steps(&mut out, figures);
     push_thresholds(&mut out, outcome);
-    push_exporters(&mut out, &outcome.lanes);
+    exporters::push(&mut out, &outcome.lanes);
     out
 }
 
@@ -171,38 +173,5 @@ fn push_thresholds(out: &mut String, outcome: &Outcome<'_>) {
     for (threshold, verdict) in &outcome.verdicts {
         let mark = if verdict.ok { "ok    " } else { "FAILED" };
         push(out, &format!("  {mark} {threshold}: {}", threshold.tell(verdict.measured)));
-    }
-}
-
-fn push_exporters(out: &mut String, lanes: &[LaneReport]) {
-    if lanes.is_empty() {
-        return;
-    }
-    push(out, "");
-    for lane in lanes {
-        push(
-            out,
-            &format!(
-                "  {}: {} sent, {} dropped, {} failed, {} timed out; {} points, {}",
-                lane.name,
-                lane.sent,
-                lane.dropped,
-                lane.failed,
-                lane.timed_out,
-                lane.points,
-                format::bytes(lane.bytes),
-            ),
-        );
-        for (what, told, lost) in
-            [("events", lane.events, lane.events_lost), ("samples", lane.samples, lane.samples_lost)]
-        {
-            if lost > 0 {
-                push(out, &format!("  {}: {lost} of {} {what} were lost", lane.name, told + lost));
-            }
-        }
-        if !lane.complete {
-            let why = lane.last_error.as_deref().unwrap_or("not in time");
-            push(out, &format!("  {}: the last snapshot was not delivered: {why}", lane.name));
-        }
     }
 }

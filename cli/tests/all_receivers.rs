@@ -96,8 +96,8 @@ fn every_receiver_of_one_run_has_counted_every_request() {
 
     for name in EXPORTERS {
         let account = ended.exporter(name);
-        let lost = ["failed", "left_out", "events_lost", "samples_lost"];
-        assert_eq!(lost.map(|what| count(account, what)), [0; 4], "{account:#}");
+        let lost = ["failed", "rejected", "left_out", "events_lost", "samples_lost"];
+        assert_eq!(lost.map(|what| count(account, what)), [0; 5], "{account:#}");
         // A receiver that takes longer than a tick, as it may on a busy machine, costs resolution and no count.
         let [sent, late] = [&["sent"][..], &["dropped", "timed_out"]]
             .map(|of| of.iter().map(|what| count(account, what)).sum::<u64>());

@@ -104,7 +104,7 @@ pub use record::{
     snapshot::{Reading, Series, Snapshot, Window},
 };
 pub use report::{
-    LaneReport, Notice, Report, Reporter, Reporting,
+    Items, LaneReport, News, Notice, Report, Reporter, Reporting,
     event::{Event, Level},
     exporter::{Delivered, ExportError, Exporter},
 };

@@ -42,7 +42,7 @@ const TICK: Duration = Duration::from_millis(5);
 const SOON: Duration = Duration::from_secs(10);
 
 fn delivered() -> Result<Delivered, ExportError> {
-    Ok(Delivered { points: 2, left_out: 1, bytes: 10, encode: Duration::ZERO })
+    Ok(Delivered { points: 2, left_out: 1, bytes: 10, ..Delivered::default() })
 }
 
 /// Waits until the lanes satisfy `enough`.
@@ -278,7 +278,7 @@ fn outcomes_are_counted_each_in_its_place_and_told_once_a_change() {
     let reporter = {
         let told = Arc::clone(&told);
         Reporter::every(TICK).export(exporter).notify(move |notice| {
-            told.lock().unwrap().push(notice.error.map(ToString::to_string));
+            told.lock().unwrap().push(notice.to_string());
         })
     };
     let reporting = reporter.start(&registry);
@@ -288,7 +288,48 @@ fn outcomes_are_counted_each_in_its_place_and_told_once_a_change() {
     assert_eq!((lane.failed, lane.timed_out), (1, 1));
     assert!(lane.dropped >= 1);
     assert_eq!(lane.last_error.as_deref(), Some("timed out: reading"), "the pause that came of it says less");
-    assert_eq!(*told.lock().unwrap(), [Some("refused".to_owned()), None]);
+    assert_eq!(*told.lock().unwrap(), ["moody does not deliver: refused", "moody delivers again"]);
+}
+
+#[test]
+fn what_a_receiver_rejects_is_counted_apart_and_told_once_with_its_own_sentence() {
+    let registry = Registry::new("test");
+    let rejecting = |message: &str| {
+        let message = Some(message.to_owned());
+        Ok(Delivered { points: 2, rejected: 3, left_out: 1, message, ..Delivered::default() })
+    };
+    let warning = Delivered { points: 5, message: Some("slow down".to_owned()), ..Delivered::default() };
+    let mut script = vec![
+        rejecting("4 points are too old"),
+        rejecting("5 points are too old"),
+        rejecting("no such bucket"),
+        Ok(warning.clone()),
+        Ok(warning),
+    ]
+    .into_iter();
+    let exporter = scripted("picky", move |_| script.next().unwrap_or_else(delivered));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hear = Arc::clone(&told);
+    let reporting = Reporter::every(TICK)
+        .export(exporter)
+        .self_metrics()
+        .notify(move |notice| hear.lock().unwrap().push(notice.to_string()))
+        .start(&registry);
+    wait_for(&reporting, |lanes| lanes[0].sent >= 7);
+    let report = reporting.stop(SOON);
+    let lane = &report.lanes[0];
+    assert_eq!((lane.partial, lane.rejected, lane.left_out), (3, 9, lane.sent - 2), "{lane:?}");
+    assert_eq!((lane.points, lane.scrapes), (2 * lane.sent + 6, None), "{lane:?}");
+    assert_eq!(lane.messages, ["4 points are too old", "no such bucket", "slow down"]);
+    let expected = [
+        "picky delivers points in part: 3 of 5 were rejected: 4 points are too old",
+        "picky delivers points in part: 3 of 5 were rejected: no such bucket",
+        "picky delivers points with a warning: slow down",
+    ];
+    assert_eq!(*told.lock().unwrap(), expected);
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("barewire.exporter.points.rejected"), 9);
+    assert_eq!(snapshot.counter("barewire.exporter.snapshots.partial"), 3);
 }
 
 #[test]

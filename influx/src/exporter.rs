@@ -221,13 +221,9 @@ impl Influx {
         self
     }
 
-    /// What the server said when it last took a request but not all of its lines; until then, which tag got another key.
+    /// Which tag got another key last, because a field or the server has its own.
     pub fn warning(&self) -> Option<&str> {
-        let said = match &self.way {
-            Way::Http(http) => http.warning(),
-            Way::Udp(_) => None,
-        };
-        said.or(self.encoder.warnings().last().map(String::as_str))
+        self.encoder.warnings().last().map(String::as_str)
     }
 
     fn http(version: Version, url: &str) -> Result<Self, Error> {
@@ -278,7 +274,10 @@ impl Exporter for Influx {
         let encode = begun.elapsed();
         let sent = self.way.send(on_stale, deadline)?;
         self.delivered = Some(Arc::clone(snapshot));
-        Ok(Delivered { encode, ..delivered(encoded, &sent) })
+        let delivered = delivered(encoded, sent);
+        // The lane tells of each once.
+        let message = delivered.message.or_else(|| self.warning().map(str::to_owned));
+        Ok(Delivered { encode, message, ..delivered })
     }
 
     /// One at the time of the one before it is told a nanosecond later, as a server keeps one for each time; one that is longer
@@ -291,7 +290,7 @@ impl Exporter for Influx {
         let is_written = way.push_line(|out| push_event_within(out, &event, encoder.tags(), limit_bytes));
         let sent = self.way.send(OnStale::Retry, deadline)?;
         let points = u64::from(is_written);
-        Ok(delivered(Encoded { points, left_out: 1 - points }, &sent))
+        Ok(delivered(Encoded { points, left_out: 1 - points }, sent))
     }
 
     fn wants_samples(&self) -> bool {
@@ -308,7 +307,7 @@ impl Exporter for Influx {
         });
         let encoded = Encoded { points: ends.len() as u64, left_out };
         let udp = match way {
-            Way::Http(http) => return Ok(delivered(encoded, &http.send(OnStale::Retry, deadline)?)),
+            Way::Http(http) => return Ok(delivered(encoded, http.send(OnStale::Retry, deadline)?)),
             Way::Udp(udp) => udp,
         };
         let mut lost = 0;
@@ -321,7 +320,10 @@ impl Exporter for Influx {
         let lost = (lost as u64).min(encoded.points);
         match error {
             Some(error) if lost == encoded.points => Err(error),
-            _ => Ok(delivered(encoded, &Sent { bytes, rejected: lost })),
+            _ => {
+                let encoded = Encoded { points: encoded.points - lost, left_out: encoded.left_out + lost };
+                Ok(delivered(encoded, Sent { bytes, ..Sent::default() }))
+            }
         }
     }
 }
@@ -362,7 +364,7 @@ impl Way {
         match self {
             Way::Http(http) => http.send(on_stale, deadline),
             Way::Udp(udp) => match udp.send(deadline, drop) {
-                (bytes, None) => Ok(Sent { bytes, rejected: 0 }),
+                (bytes, None) => Ok(Sent { bytes, ..Sent::default() }),
                 (_, Some(error)) => Err(error),
             },
         }
@@ -387,12 +389,14 @@ impl Lines for Way {
     }
 }
 
-fn delivered(encoded: Encoded, sent: &Sent) -> Delivered {
+fn delivered(encoded: Encoded, sent: Sent) -> Delivered {
     let rejected = sent.rejected.min(encoded.points);
     Delivered {
         points: encoded.points - rejected,
-        left_out: encoded.left_out + rejected,
+        rejected,
+        left_out: encoded.left_out,
         bytes: sent.bytes,
+        message: sent.message,
         ..Delivered::default()
     }
 }

@@ -228,8 +228,8 @@ fn a_partial_write_is_a_delivery_that_says_what_it_cost_and_is_not_repeated() {
     let mut influx = Influx::v1(&server.at("/write?db=load")).unwrap();
     let snapshot = counters(5);
     let delivered = influx.export(&snapshot, soon()).unwrap();
-    assert_eq!((delivered.points, delivered.left_out), (3, 2));
-    assert!(influx.warning().unwrap().contains("partial write: field type conflict"));
+    assert_eq!((delivered.points, delivered.rejected, delivered.left_out), (3, 2, 0));
+    assert!(delivered.message.unwrap().contains("partial write: field type conflict"));
     server.request();
     // The next request is the next export.
     influx.export(&snapshot, soon()).unwrap();
@@ -241,7 +241,7 @@ fn a_partial_write_is_a_delivery_that_says_what_it_cost_and_is_not_repeated() {
 fn more_lines_than_were_sent_are_not_rejected() {
     let server = Server::answering([answer("400 Bad Request", "partial write: dropped=99")]);
     let delivered = Influx::v1(&server.at("/write?db=load")).unwrap().export(&counters(2), soon()).unwrap();
-    assert_eq!((delivered.points, delivered.left_out), (0, 2));
+    assert_eq!((delivered.points, delivered.rejected), (0, 2));
 }
 
 #[test]
@@ -468,5 +468,6 @@ fn samples_that_are_not_stored_are_lost_and_counted() {
     shard.sample(sample(good, 5, true));
     assert_eq!(stored(server.request()), 1);
     let report = reporting.stop(Duration::from_secs(60));
-    assert_eq!((report.lanes[0].samples, report.lanes[0].samples_lost), (2, 4));
+    let lane = &report.lanes[0];
+    assert_eq!((lane.samples, lane.samples_rejected, lane.samples_lost), (2, 3, 1));
 }

@@ -67,15 +67,17 @@ pub struct Otlp {
     spans: SpanEncoder,
     wants_spans: bool,
     way: Way,
-    warning: Option<String>,
 }
 
 /// What was handed to the transport, and what the receiver gave back.
 #[derive(Default)]
 struct Sent {
     bytes: u64,
+    /// Items that the receiver rejected.
     rejected: u64,
-    warning: Option<String>,
+    /// Items that have no place at the receiver.
+    left_out: u64,
+    message: Option<String>,
 }
 
 impl Otlp {
@@ -193,11 +195,6 @@ impl Otlp {
         self
     }
 
-    /// What the receiver said when it last took a request but rejected items of it or gave a warning.
-    pub fn warning(&self) -> Option<&str> {
-        self.warning.as_deref()
-    }
-
     fn new(way: Way) -> Self {
         let scope = Scope { name: "barewire".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         Otlp {
@@ -210,7 +207,6 @@ impl Otlp {
             spans: SpanEncoder::new(Some(scope)),
             wants_spans: false,
             way,
-            warning: None,
         }
     }
 
@@ -229,17 +225,19 @@ impl Otlp {
         };
         (encoded, sent)
     }
+}
 
-    /// What became of the items of a request that was taken.
-    fn settle(&mut self, encoded: Encoded, sent: Sent) -> Delivered {
-        let rejected = sent.rejected.min(encoded.points);
-        self.warning = sent.warning.or(self.warning.take());
-        Delivered {
-            points: encoded.points - rejected,
-            left_out: encoded.left_out + rejected,
-            bytes: sent.bytes,
-            ..Delivered::default()
-        }
+/// What became of the items of a request that was taken.
+fn settle(encoded: Encoded, sent: Sent) -> Delivered {
+    let left_out = sent.left_out.min(encoded.points);
+    let rejected = sent.rejected.min(encoded.points - left_out);
+    Delivered {
+        points: encoded.points - left_out - rejected,
+        rejected,
+        left_out: encoded.left_out + left_out,
+        bytes: sent.bytes,
+        message: sent.message,
+        ..Delivered::default()
     }
 }
 
@@ -266,9 +264,14 @@ fn encode<'e>(
 }
 
 impl Sent {
-    /// Nothing of whatever there was.
-    fn nothing() -> Sent {
-        Sent { rejected: u64::MAX, ..Sent::default() }
+    /// None of the items was taken, as the receiver said before.
+    fn rejected(why: &str) -> Sent {
+        Sent { rejected: u64::MAX, message: Some(why.to_owned()), ..Sent::default() }
+    }
+
+    /// The receiver has no place for any item.
+    fn left_out(why: &str) -> Sent {
+        Sent { left_out: u64::MAX, message: Some(why.to_owned()), ..Sent::default() }
     }
 }
 
@@ -313,7 +316,7 @@ impl Exporter for Otlp {
             document => way.send_metrics(document, on_stale, deadline)?,
         };
         self.delivered = Some(Arc::clone(snapshot));
-        Ok(Delivered { encode, ..self.settle(encoded, sent) })
+        Ok(Delivered { encode, ..settle(encoded, sent) })
     }
 
     fn event(&mut self, event: &Event, deadline: Instant) -> Result<Delivered, ExportError> {
@@ -323,7 +326,7 @@ impl Exporter for Otlp {
         self.document.clear();
         self.logs.push_request(&self.resource, [event], &mut self.document);
         let sent = self.way.send_logs(&self.document, deadline)?;
-        Ok(self.settle(Encoded { points: 1, left_out: 0 }, sent))
+        Ok(settle(Encoded { points: 1, left_out: 0 }, sent))
     }
 
     fn wants_samples(&self) -> bool {
@@ -337,14 +340,16 @@ impl Exporter for Otlp {
         while left.peek().is_some() {
             let (encoded, sent) = self.send_spans(&mut left, deadline);
             let delivered = match sent {
-                Ok(sent) => self.settle(encoded, sent),
+                Ok(sent) => settle(encoded, sent),
                 // An error says that all samples are lost, so it is one only if they are.
                 Err(error) if encoded.points == samples.len() as u64 => return Err(error),
-                Err(_) => self.settle(encoded, Sent::nothing()),
+                Err(error) => settle(encoded, Sent::left_out(&error.to_string())),
             };
             total.points += delivered.points;
+            total.rejected += delivered.rejected;
             total.left_out += delivered.left_out;
             total.bytes += delivered.bytes;
+            total.message = delivered.message.or(total.message);
         }
         Ok(total)
     }

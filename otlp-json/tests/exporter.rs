@@ -65,7 +65,7 @@ fn a_snapshot_is_one_request_whose_body_is_what_the_encoder_says() {
         )
     );
     let bytes = (request.head.len() + body.len()) as u64;
-    assert_eq!(delivered, Delivered { points: 1, left_out: 0, bytes, encode: delivered.encode });
+    assert_eq!(delivered, Delivered { points: 1, bytes, encode: delivered.encode, ..Delivered::default() });
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn any_body_of_a_success_is_a_success() {
         let mut otlp = Otlp::http(&server.url).unwrap();
         let delivered = otlp.export(&Shop::open().after(1), soon()).unwrap();
         assert_eq!((delivered.points, delivered.left_out), (1, 0), "{answer}");
-        assert_eq!(otlp.warning(), None);
+        assert_eq!(delivered.message, None);
     }
 }
 
@@ -224,7 +224,7 @@ fn a_partial_success_is_read_where_it_is_packed_though_nobody_asked() {
             stream.read_to_end(&mut Vec::new()).ok();
         });
         let delivered = otlp.export(&Shop::open().after(1), soon()).unwrap();
-        assert_eq!((delivered.left_out, otlp.warning()), (rejected, Some(said)));
+        assert_eq!((delivered.rejected, delivered.message.as_deref()), (rejected, Some(said)));
         drop(otlp);
         server.join().unwrap();
     }
@@ -241,12 +241,12 @@ fn points_that_the_receiver_rejects_are_counted_and_not_sent_again() {
     ]);
     let (mut otlp, mut shop) = (Otlp::http(&server.url).unwrap(), Shop::open());
     let delivered = otlp.export(&shop.after(1), soon()).unwrap();
-    assert_eq!((delivered.points, delivered.left_out), (0, 1));
-    assert_eq!(otlp.warning(), Some("too old"));
+    assert_eq!((delivered.points, delivered.rejected, delivered.left_out), (0, 1, 0));
+    assert_eq!(delivered.message.as_deref(), Some("too old"));
     server.request();
     server.assert_no_more_requests();
-    assert_eq!(otlp.export(&shop.after(1), soon()).unwrap().points, 1);
-    assert_eq!(otlp.warning(), Some("too old"));
+    let delivered = otlp.export(&shop.after(1), soon()).unwrap();
+    assert_eq!((delivered.points, delivered.message), (1, None));
 }
 
 #[test]
@@ -408,8 +408,8 @@ fn what_a_receiver_says_is_told_in_one_clean_line_without_secrets() {
     let refused = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nno secret";
     let server = Server::answering([&*warned.leak(), refused]);
     let mut otlp = Otlp::http(&server.url).unwrap().auth(Auth::bearer("secret").unwrap()).unwrap();
-    otlp.export(&Shop::open().after(1), soon()).unwrap();
-    assert_eq!(otlp.warning(), Some("slow  down, ***"));
+    let delivered = otlp.export(&Shop::open().after(1), soon()).unwrap();
+    assert_eq!(delivered.message.as_deref(), Some("slow  down, ***"));
     let error = otlp.export(&Shop::open().after(1), soon()).unwrap_err();
     assert_eq!(error, failed(format!("{} answered 401: no ***", host(&server))));
 }

@@ -235,11 +235,13 @@ fn what_the_receiver_rejects_is_counted_and_not_sent_again() {
     });
     let (registry, _shard) = with_samples(10, 1);
     let mut otlp = Otlp::http(&server.url).unwrap();
-    assert_eq!(points_and_left_out(otlp.event(&event("a"), later())), (0, 1));
-    assert_eq!(otlp.warning(), Some("too old"));
+    let delivered = otlp.event(&event("a"), later()).unwrap();
+    assert_eq!((delivered.points, delivered.rejected, delivered.left_out), (0, 1, 0));
+    assert_eq!(delivered.message.as_deref(), Some("too old"));
     assert_eq!(server.request().path(), "/v1/logs");
     let (_reporting, outcomes) = watched(otlp.traces(), &registry);
-    assert_eq!(points_and_left_out(outcomes.recv_timeout(PATIENCE).unwrap()), (3, 2));
+    let delivered = outcomes.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!((delivered.points, delivered.rejected, delivered.left_out), (3, 2, 0));
     assert_eq!(server.request().path(), "/v1/traces");
     server.assert_no_more_requests();
 }
@@ -288,7 +290,9 @@ fn an_event_that_is_refused_for_good_is_not_sent_again_and_the_next_one_is() {
     let mut otlp = Otlp::http(&server.url).unwrap();
     let refused = Err(failed(format!("{} answered 400: bad", host(&server))));
     assert_eq!(otlp.event(&event("a"), later()), refused);
-    assert_eq!(points_and_left_out(otlp.event(&event("a"), later())), (0, 1));
+    let rejected = otlp.event(&event("a"), later()).unwrap();
+    assert_eq!((rejected.points, rejected.rejected), (0, 1));
+    assert_eq!(rejected.message, Some(format!("{} answered 400: bad", host(&server))));
     let delivered = until_delivered(&mut otlp, &event("b"), &refused);
     assert_eq!(points_and_left_out(Ok(delivered)), (1, 0));
     let names = [server.body(), server.body()].map(|document| {

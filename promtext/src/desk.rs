@@ -47,7 +47,7 @@ impl Shared {
         let mut desk = self.desk.lock();
         desk.earlier = desk.newest.replace(Arc::clone(snapshot));
         desk.exported += 1;
-        std::mem::take(&mut desk.taken)
+        desk.account()
     }
 
     /// The newest snapshot, the one before it, and its number.
@@ -67,6 +67,7 @@ impl Shared {
         desk.taken.points += page.encoded.points;
         desk.taken.left_out += page.encoded.left_out;
         desk.taken.bytes += page.bytes.len() as u64;
+        *desk.taken.scrapes.get_or_insert_default() += 1;
         let scraper = match visit.scraper.take() {
             Some(known) => known,
             None => desk.scraper(visit),
@@ -77,7 +78,7 @@ impl Shared {
 
     /// What scrapers took since a snapshot was put on the desk, or since this was asked.
     pub(crate) fn account(&self) -> Delivered {
-        std::mem::take(&mut self.desk.lock().taken)
+        self.desk.lock().account()
     }
 
     /// Waits until everyone who is expected has the newest snapshot, and there is one; whether that came in time. As long as
@@ -110,6 +111,12 @@ impl Shared {
 }
 
 impl Desk {
+    /// What scrapers took since this was asked.
+    fn account(&mut self) -> Delivered {
+        let scrapes = self.taken.scrapes.or(Some(0));
+        Delivered { scrapes, ..std::mem::take(&mut self.taken) }
+    }
+
     /// A scraper by that name that has no connection now, or else a new one.
     ///
     /// Whoever has several connections at a time is several scrapers: two servers on one machine look alike.

@@ -95,7 +95,7 @@ fn what_is_delivered_is_what_scrapers_took() {
     registry.counter(Metric::new("hits."));
     registry.counter(Metric::new("hits_"));
     let mut endpoint = PromText::bind("0").unwrap();
-    assert_eq!(export(&mut endpoint, &registry), Delivered::default());
+    assert_eq!(export(&mut endpoint, &registry), Delivered { scrapes: Some(0), ..Delivered::default() });
     let pages: Vec<String> = (0..3).map(|_| scrape(endpoint.local_addr()).1).collect();
     assert_eq!(pages[0].matches("hits_").count(), 4, "{}", pages[0]);
     // The server notes a page as taken a moment after the scraper has its last byte.

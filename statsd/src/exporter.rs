@@ -332,7 +332,9 @@ impl Exporter for Statsd {
         }
         self.count(Counts { metrics: points, ..Counts::default() });
         match error {
-            None => Ok(Delivered { points, left_out, bytes: delivered as u64, encode }),
+            None => {
+                Ok(Delivered { points, left_out, bytes: delivered as u64, encode, ..Delivered::default() })
+            }
             Some(error) => Err(error),
         }
     }
@@ -381,7 +383,7 @@ impl Exporter for Statsd {
         let Sent { samples: points, lost, bytes, error } = self.send_samples(deadline);
         match error {
             Some(error) if points == 0 && lost > 0 => Err(error),
-            _ => Ok(Delivered { points, left_out: left_out + lost, bytes, encode }),
+            _ => Ok(Delivered { points, left_out: left_out + lost, bytes, encode, ..Delivered::default() }),
         }
     }
 }

@@ -43,6 +43,7 @@ impl Page {
             lane.points += taken.points;
             lane.left_out += taken.left_out;
             lane.bytes += taken.bytes;
+            lane.scrapes = lane.scrapes.zip(taken.scrapes).map(|(before, after)| before + after);
         }
     }
 }

@@ -59,14 +59,21 @@ pub trait Exporter: Send {
 }
 
 /// What one successful export carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivered {
-    /// Points that the receiver took.
+    /// Points that the receiver accepted.
     pub points: u64,
-    /// Points that the format could not carry, or that the receiver said it rejected.
+    /// Points that the receiver said it rejected.
+    pub rejected: u64,
+    /// Points that the format could not carry.
     pub left_out: u64,
     /// Bytes handed to the transport.
     pub bytes: u64,
+    /// Fetches since the export before, of an exporter that waits to be asked; `None` of one that sends.
+    pub scrapes: Option<u64>,
+    /// One line that the receiver said, why it rejected points or a warning, or that the exporter has to say itself. The
+    /// reporter tells of each once.
+    pub message: Option<String>,
     /// How long the encoding took, of the whole export.
     pub encode: Duration,
 }

@@ -14,7 +14,8 @@ use super::{
     event::Event,
     exporter::{Delivered, ExportError, Exporter},
     handover::{Ending, Handover, MAX_EVENTS, Task},
-    reporter::{Notice, Notify},
+    notice::{Items, News, Notice, Told},
+    reporter::Notify,
     tap::Tap,
 };
 use crate::{Histogram, Label, Metric, Registry, Shard, Snapshot, Unit, sync::Mutex};
@@ -56,7 +57,7 @@ impl Lane {
             pending: VecDeque::new(),
             stopwatch,
             notify,
-            failing: false,
+            told: Told::default(),
         };
         thread.spawn(move || worker.run()).expect("a thread for an exporter, as for std::thread::spawn");
         Lane { account, handover, offered: 0, left }
@@ -151,7 +152,7 @@ struct Worker {
     pending: VecDeque<Event>,
     stopwatch: Option<Stopwatch>,
     notify: Notify,
-    failing: bool,
+    told: Told,
 }
 
 /// That the exporter panicked, which ends its lane and nothing else.
@@ -182,7 +183,7 @@ impl Worker {
             let wake_at = self.tap.as_ref().map(|tap| tap.look_at);
             match self.handover.next(wake_at) {
                 Task::Wake => drop(self.carry_samples(Instant::now() + self.timeout)?),
-                Task::Tell(event) => self.hear(event)?,
+                Task::Tell(event) => self.take(event)?,
                 Task::Export(snapshot) => {
                     if self.export(&snapshot, Instant::now() + self.timeout)? {
                         self.tell_pending(Instant::now() + self.timeout)?;
@@ -220,10 +221,13 @@ impl Worker {
         }
         self.account.settle(&outcome);
         self.tell(outcome.as_ref().err());
+        if let Ok(delivered) = &outcome {
+            self.hear(Items::Points, delivered);
+        }
         if panicked { Err(Panicked) } else { Ok(outcome.is_ok()) }
     }
 
-    fn hear(&mut self, event: Event) -> Result<(), Panicked> {
+    fn take(&mut self, event: Event) -> Result<(), Panicked> {
         let is_calm = self.pending.is_empty();
         if self.pending.len() < MAX_EVENTS {
             self.pending.push_back(event);
@@ -239,8 +243,10 @@ impl Worker {
             match guarded(|| self.exporter.event(event, deadline)) {
                 Ok(Ok(delivered)) => {
                     self.account.add(Count::Events, delivered.points);
+                    self.account.add(Count::EventsRejected, delivered.rejected);
                     self.account.add(Count::EventsLost, delivered.left_out);
                     self.pending.pop_front();
+                    self.hear(Items::Events, &delivered);
                 }
                 Ok(Err(error)) => {
                     self.account.note(&error);
@@ -263,15 +269,16 @@ impl Worker {
         } else {
             Ok(Ok(Delivered::default()))
         };
-        let (carried, lost) = match &outcome {
-            Ok(Ok(delivered)) => (delivered.points, delivered.left_out),
-            _ => (0, count as u64),
+        let (carried, rejected, lost) = match &outcome {
+            Ok(Ok(delivered)) => (delivered.points, delivered.rejected, delivered.left_out),
+            _ => (0, 0, count as u64),
         };
         self.account.add(Count::Samples, carried);
+        self.account.add(Count::SamplesRejected, rejected);
         self.account.add(Count::SamplesLost, lost);
         tap.rest(count, matches!(outcome, Ok(Err(_))), Instant::now());
         match outcome {
-            Ok(Ok(_)) => {}
+            Ok(Ok(delivered)) => self.hear(Items::Samples, &delivered),
             Ok(Err(error)) => self.account.note(&error),
             Err(error) => return Err(self.panicked(&error)),
         }
@@ -286,15 +293,27 @@ impl Worker {
 
     /// Tells of an error once, when it begins, and of its end.
     fn tell(&mut self, error: Option<&ExportError>) {
-        if error.is_some() != self.failing {
-            self.failing = error.is_some();
-            let told = match error {
-                // Who asked for the pause and why is known from what went wrong before, an event for example.
-                Some(ExportError::Throttled) => self.account.report().last_error.map(ExportError::Failed),
-                error => error.cloned(),
-            };
-            (self.notify)(Notice { exporter: self.account.name(), error: told.as_ref() });
+        if !self.told.outcome(error.is_some()) {
+            return;
         }
+        let known = match error {
+            // Who asked for the pause and why is known from what went wrong before, an event for example.
+            Some(ExportError::Throttled) => self.account.report().last_error.map(ExportError::Failed),
+            error => error.cloned(),
+        };
+        self.notify(known.as_ref().map_or(News::Delivering, News::Failing));
+    }
+
+    /// Tells of what the receiver said of a request that it took, where that is news.
+    fn hear(&mut self, items: Items, delivered: &Delivered) {
+        let is_new = delivered.message.as_deref().is_some_and(|message| self.account.hear(message));
+        if let Some(news) = self.told.delivery(items, delivered, is_new) {
+            self.notify(news);
+        }
+    }
+
+    fn notify(&self, news: News<'_>) {
+        (self.notify)(Notice { exporter: self.account.name(), news });
     }
 }
 

@@ -15,9 +15,11 @@ pub(crate) mod event;
 pub(crate) mod exporter;
 pub(crate) mod handover;
 mod lane;
+mod notice;
 mod reporter;
 mod schedule;
 mod tap;
 
 pub use account::LaneReport;
-pub use reporter::{Notice, Report, Reporter, Reporting};
+pub use notice::{Items, News, Notice};
+pub use reporter::{Report, Reporter, Reporting};

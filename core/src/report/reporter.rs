@@ -13,9 +13,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::{
     account::{COUNTS, LaneReport},
     event::Event,
-    exporter::{ExportError, Exporter},
+    exporter::Exporter,
     handover::Ending,
     lane::{Door, Lane, Stopwatch},
+    notice::Notice,
     schedule::next_tick,
 };
 use crate::{Counter, Error, Histogram, Metric, Registry, Shard, Snapshot, Unit};
@@ -46,15 +47,6 @@ type Observer = Box<dyn FnMut() + Send>;
 
 /// Whom to tell of changes.
 pub(super) type Notify = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
-
-/// That an exporter began to fail, or ceased to.
-#[derive(Debug, Clone, Copy)]
-pub struct Notice<'a> {
-    /// The exporter's name.
-    pub exporter: &'a str,
-    /// What is wrong; `None` when all is well again.
-    pub error: Option<&'a ExportError>,
-}
 
 impl Reporter {
     /// A tick every `interval`, at least a millisecond, aligned to the wall clock.
@@ -105,8 +97,9 @@ impl Reporter {
         self
     }
 
-    /// Sets whom to tell when an exporter begins to fail and when it ceases to; never more often than that. The
-    /// call comes from the exporter's thread.
+    /// Sets whom to tell when an exporter begins to fail or a receiver to reject items, when that ends, and when a
+    /// receiver says something new of a request that it took; never more often than that. The call comes from the
+    /// exporter's thread.
     #[must_use]
     pub fn notify(mut self, notify: impl Fn(Notice<'_>) + Send + Sync + 'static) -> Self {
         self.notify = Arc::new(notify);
@@ -334,16 +327,21 @@ fn counters(registry: &Registry, exporter: &str) -> [(Counter, u64); COUNTS] {
         snapshots("dropped"),
         snapshots("failed"),
         snapshots("timed_out"),
-        of("barewire.exporter.points", Unit::One, "Points that an exporter delivered."),
         of(
-            "barewire.exporter.points.left_out",
+            "barewire.exporter.snapshots.partial",
             Unit::One,
-            "Points that a format could not carry or a receiver rejected.",
+            "Snapshots among those sent of which a receiver rejected points.",
         ),
+        of("barewire.exporter.points", Unit::One, "Points that a receiver accepted."),
+        of("barewire.exporter.points.rejected", Unit::One, "Points that a receiver rejected."),
+        of("barewire.exporter.points.left_out", Unit::One, "Points that a format could not carry."),
         of("barewire.exporter.bytes", Unit::Bytes, "Bytes that an exporter delivered."),
+        of("barewire.exporter.scrapes", Unit::One, "Fetches of a page by receivers."),
         of("barewire.exporter.events", Unit::One, "Events that an exporter delivered."),
+        of("barewire.exporter.events.rejected", Unit::One, "Events that a receiver rejected."),
         of("barewire.exporter.events.lost", Unit::One, "Events that an exporter did not deliver."),
         of("barewire.exporter.samples", Unit::One, "Samples that an exporter delivered."),
+        of("barewire.exporter.samples.rejected", Unit::One, "Samples that a receiver rejected."),
         of("barewire.exporter.samples.lost", Unit::One, "Samples that an exporter did not deliver."),
     ];
     metrics.map(|metric| (registry.counter(metric), 0))

@@ -17,15 +17,16 @@ pub(super) struct Http {
     pub(super) post: Post,
     pub(super) version: Version,
     pub(super) lines: Vec<u8>,
-    warning: Option<String>,
 }
 
 /// What was handed to the server, and what it gave back.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct Sent {
     pub(super) bytes: u64,
     /// Lines that were not stored.
     pub(super) rejected: u64,
+    /// Why.
+    pub(super) message: Option<String>,
 }
 
 impl Http {
@@ -34,17 +35,13 @@ impl Http {
         if let Some(auth) = endpoint.auth {
             post.set_auth(auth)?;
         }
-        Ok(Http { post, version, lines: Vec::new(), warning: None })
-    }
-
-    pub(super) fn warning(&self) -> Option<&str> {
-        self.warning.as_deref()
+        Ok(Http { post, version, lines: Vec::new() })
     }
 
     /// Sends the lines, if there are any.
     pub(super) fn send(&mut self, on_stale: OnStale, deadline: Instant) -> Result<Sent, ExportError> {
         if self.lines.is_empty() {
-            return Ok(Sent { bytes: 0, rejected: 0 });
+            return Ok(Sent::default());
         }
         let answer = self.post.send(&self.lines, on_stale, deadline)?;
         if answer.is_success() && answer.is_html() {
@@ -52,12 +49,11 @@ impl Http {
             return Err(answer.refusal_saying(&why));
         }
         if answer.is_success() {
-            return Ok(Sent { bytes: answer.bytes, rejected: 0 });
+            return Ok(Sent { bytes: answer.bytes, ..Sent::default() });
         }
         let text = String::from_utf8_lossy(answer.body);
         let Some(rejected) = rejected_lines(answer.status, &text) else { return Err(answer.refusal()) };
-        self.warning = Some(answer.said());
-        Ok(Sent { bytes: answer.bytes, rejected })
+        Ok(Sent { bytes: answer.bytes, rejected, message: Some(answer.said()) })
     }
 }
 

@@ -88,9 +88,9 @@ impl Http {
             return Err(Refusal { error, why: Why::ForNow });
         }
         let (rejected, message) = partial_success(answer.body, self.signal.rejected);
-        let warning = message.map(|message| answer.line(&message)).filter(|line| !line.is_empty());
-        let warning = answer.unreadable().or(warning);
-        Ok(Sent { bytes: answer.bytes, rejected, warning })
+        let message = message.map(|message| answer.line(&message)).filter(|line| !line.is_empty());
+        let message = answer.unreadable().or(message);
+        Ok(Sent { bytes: answer.bytes, rejected, message, ..Sent::default() })
     }
 }
 

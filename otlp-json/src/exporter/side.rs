@@ -30,8 +30,8 @@ const MIN_REST: Duration = Duration::from_millis(100);
 pub(super) struct Side {
     pub(super) http: Http,
     state: State,
-    /// The document that was refused for good last.
-    refused: Vec<u8>,
+    /// The document that was refused for good last, and why.
+    refused: (Vec<u8>, String),
 }
 
 #[derive(Debug)]
@@ -39,24 +39,24 @@ enum State {
     Ready,
     /// Nothing is sent before that time, as what was sent last met this error.
     Resting(Instant, ExportError),
-    /// The receiver does not take this signal.
-    Off,
+    /// The receiver does not take this signal, and said so.
+    Off(String),
 }
 
 impl Side {
     pub(super) fn new(http: Http) -> Self {
-        Side { http, state: State::Ready, refused: Vec::new() }
+        Side { http, state: State::Ready, refused: Default::default() }
     }
 
     /// Sends `document`, which the receiver may get twice.
     ///
-    /// What is refused for good is an error once; the same document is then not sent again but rejected, as is every
-    /// other one if it was the signal that was refused.
+    /// What is refused for good is an error once; the same document is then not sent again but rejected. If it was the
+    /// signal that was refused, every other one is left out.
     pub(super) fn send(&mut self, document: &[u8], deadline: Instant) -> Result<Sent, ExportError> {
         let begun = Instant::now();
         match &self.state {
-            State::Off => return Ok(Sent::nothing()),
-            _ if self.refused == document => return Ok(Sent::nothing()),
+            State::Off(why) => return Ok(Sent::left_out(why)),
+            _ if self.refused.0 == document => return Ok(Sent::rejected(&self.refused.1)),
             State::Resting(until, error) if begun < *until => return Err(error.clone()),
             State::Resting(..) | State::Ready => {}
         }
@@ -64,10 +64,10 @@ impl Side {
         let deadline = begun + deadline.saturating_duration_since(begun) / SHARE;
         self.http.send(document, OnStale::Retry, deadline).map_err(|refusal| {
             if refusal.why == Why::ForGood {
-                self.refused = document.to_vec();
+                self.refused = (document.to_vec(), refusal.error.to_string());
             }
             self.state = match refusal.why {
-                Why::Nobody => State::Off,
+                Why::Nobody => State::Off(refusal.error.to_string()),
                 Why::ForNow | Why::ForGood => {
                     let rest = (begun.elapsed() * REST).max(MIN_REST);
                     State::Resting(Instant::now() + rest, refusal.error.clone())

@@ -95,7 +95,7 @@ impl Way {
         match self {
             Way::Http(receiver) => match &mut receiver.sides {
                 Some(sides) => side(sides).send(document, deadline),
-                None => Ok(Sent::nothing()),
+                None => Ok(Sent::left_out("this url takes metrics alone")),
             },
             Way::Lines(lines) => lines.send(document),
         }

@@ -110,7 +110,7 @@ impl JsonLog {
             .write(text)
             .map_err(|error| ExportError::Failed(format!("cannot write to {}: {error}", self.destination)))?;
         let Records { points, left_out, .. } = self.records;
-        Ok(Delivered { points, left_out, bytes: text.len() as u64, encode })
+        Ok(Delivered { points, left_out, bytes: text.len() as u64, encode, ..Delivered::default() })
     }
 }
 
