@@ -124,7 +124,7 @@ fn receivers_that_are_killed_and_come_back_have_the_right_totals_at_the_end() {
 
     run.signal(Signal::INT);
     let ended = Ended::of(run);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
     the_load_has_not_felt_it(&ended, &target);
     for name in PUSHING {
         let account = ended.exporter(name);
