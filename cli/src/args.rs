@@ -45,8 +45,9 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Requests a second, due at fixed times whatever the target does: latency then counts from when each was due
-    #[arg(short, long, value_name = "REQS_PER_SECOND", allow_negative_numbers = true)]
+    /// Iterations a second, each a request for every step of the plan (without a spec: one), due at fixed times whatever
+    /// the target does: latency then counts from when each was due
+    #[arg(short, long, value_name = "ITERATIONS_PER_SECOND", allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
     /// How long a request may take [default: 10s]

@@ -56,6 +56,18 @@ pub(crate) fn short(time: Duration) -> String {
     format!("{} s", (time.as_secs_f64() * 10.0).round() / 10.0)
 }
 
+/// Requests a second, at least so wide, and iterations a second where they are something else.
+#[allow(clippy::cast_precision_loss, reason = "a plan has ten thousand steps at most")]
+pub(crate) fn rates(requests: Option<f64>, steps: usize, width: usize) -> String {
+    let requests_text = rate(requests);
+    if steps < 2 {
+        return format!("{requests_text:>width$} req/s");
+    }
+    let iterations = rate(requests.map(|requests| requests / steps as f64));
+    let comma = if width == 0 { "," } else { "" };
+    format!("{requests_text:>width$} requests/s{comma} {iterations:>width$} iterations/s")
+}
+
 /// Seconds with two decimals.
 pub(crate) fn seconds(elapsed: Duration) -> String {
     format!("{:.2}s", elapsed.as_secs_f64())
@@ -80,6 +92,8 @@ mod tests {
         assert_eq!([12, 1_234, 45_600_000, 7_890_000_000].map(bytes), ["12B", "1.23kB", "45.6MB", "7.89GB"]);
         let rates = [None, Some(0.0), Some(0.0014), Some(0.5), Some(1.0 / 3.0), Some(12.34), Some(123_456.7)];
         assert_eq!(rates.map(rate), ["-", "0.0", "0.0014", "0.5", "0.333", "12.3", "123457"]);
+        let told = [1, 3].map(|steps| super::rates(Some(600.0), steps, 0));
+        assert_eq!(told, ["600 req/s", "600 requests/s, 200 iterations/s"]);
         let times = [0, 3_240, 10_000].map(|ms| short(Duration::from_millis(ms)));
         assert_eq!(times, ["0 s", "3.2 s", "10 s"]);
     }

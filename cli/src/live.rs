@@ -13,6 +13,8 @@ use crate::{console, format};
 pub(crate) struct Live {
     line: ProgressBar,
     quiet: bool,
+    /// Requests in an iteration.
+    steps: usize,
     last: Figures,
     window: Distribution,
     /// Of requests that failed.
@@ -20,14 +22,15 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new(quiet: bool) -> Self {
+    /// That of a plan of so many steps.
+    pub(crate) fn new(quiet: bool, steps: usize) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let line = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             line.set_style(style);
         }
         let [window, failures] = [(); 2].map(|()| Distribution::default());
-        Live { line, quiet, last: Figures::default(), window, failures }
+        Live { line, quiet, steps, last: Figures::default(), window, failures }
     }
 
     /// A way to print a warning without tearing the line.
@@ -48,7 +51,7 @@ impl Live {
         }
         now.judged().since_into(Some(self.last.judged()), &mut self.window);
         now.judged_failures().since_into(Some(self.last.judged_failures()), &mut self.failures);
-        let text = text(&now, &self.last, &self.window, &self.failures);
+        let text = text(&now, &self.last, self.steps, [&self.window, &self.failures]);
         self.last = now;
         if self.line.is_hidden() {
             console::eprint(&format!("{text}\n"));
@@ -88,13 +91,13 @@ fn warn(line: &ProgressBar, text: &str) {
 }
 
 /// The figures of a window, whose latencies are those of the requests that succeeded, and those of its failures behind.
-fn text(now: &Figures, last: &Figures, window: &Distribution, failures: &Distribution) -> String {
+fn text(now: &Figures, last: &Figures, steps: usize, [window, failures]: [&Distribution; 2]) -> String {
     let requests = now.requests - last.requests;
     let elapsed = now.elapsed.saturating_sub(last.elapsed);
     format!(
-        "{:>4.0}s  {:>8} req/s  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}{}",
+        "{:>4.0}s  {}  p50 {:>7}  p99 {:>7}  max {:>7}  errors {}{}",
         now.elapsed.as_secs_f64(),
-        format::rate(per_second(requests, elapsed)),
+        format::rates(per_second(requests, elapsed), steps, 8),
         format::quantile(window, 0.5),
         format::quantile(window, 0.99),
         format::quantile(window, 1.0),
@@ -125,9 +128,11 @@ mod tests {
         let now = Figures { elapsed: Duration::from_secs(3), requests: 30, errors: 4, ..Figures::default() };
         let line = "   3s      10.0 req/s  p50  2.00ms  p99  2.00ms  max  2.00ms  errors 3";
         let mut failed = Distribution::default();
-        assert_eq!(text(&now, &last, &took, &failed), line);
+        assert_eq!(text(&now, &last, 1, [&took, &failed]), line);
+        let told = text(&now, &last, 2, [&took, &failed]);
+        assert!(told.starts_with("   3s      10.0 requests/s      5.0 iterations/s  p50"), "{told}");
         failed.record(5_000_000);
         let expected = format!("{line} (p50 5.00ms, p99 5.00ms, max 5.00ms)");
-        assert_eq!(text(&now, &last, &took, &failed), expected);
+        assert_eq!(text(&now, &last, 1, [&took, &failed]), expected);
     }
 }

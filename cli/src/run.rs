@@ -74,7 +74,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
 
     let console = Console { quiet: args.quiet, stdout: !stdout };
     console.print(&announcement(&workload, &replaced, &pages));
-    let mut live = Live::new(args.quiet);
+    let mut live = Live::new(args.quiet, workload.steps().count());
     let reporting = report_to(list, args.interval, &live, usage, &registry);
     let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
     let behind = Behind::new(&workload);

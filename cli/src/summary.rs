@@ -96,9 +96,9 @@ fn push_counts(out: &mut String, outcome: &Outcome<'_>) {
     push(
         out,
         &format!(
-            "  {} requests, {} req/s, {} errors; {} in, {} out",
+            "  {} requests, {}, {} errors; {} in, {} out",
             figures.requests,
-            format::rate(figures.rate()),
+            format::rates(figures.rate(), workload.steps().count(), 0),
             figures.errors,
             format::bytes(figures.bytes_in),
             format::bytes(figures.bytes_out),

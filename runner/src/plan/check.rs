@@ -126,8 +126,14 @@ fn closed_load(plan: &Plan, defaults: &Defaults) -> Result<(Load, u32)> {
 }
 
 fn open_load(plan: &Plan, defaults: &Defaults) -> Result<(Load, u32)> {
-    let field = if plan.connections.is_some() { "connections" } else { "users" };
-    let connections = check_connections(field, plan.connections.or(plan.users).unwrap_or(defaults.users), 1)?;
+    if let Some(users) = plan.users {
+        let reason = format!(
+            "{users} cannot stand beside a rate, whose arrivals wait for nobody: write 'connections' for those that \
+             serve them, or leave out the rate for users who wait for their responses"
+        );
+        return Err(PlanError::new("users", reason));
+    }
+    let connections = check_connections("connections", plan.connections.unwrap_or(defaults.users), 1)?;
     let rate = match plan.rate {
         // The first stage begins at rest.
         Some(0.0) if !plan.stages.is_empty() => 0,

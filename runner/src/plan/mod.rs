@@ -76,7 +76,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Virtual users, each with a connection of its own. With `stages` of users: where the first one begins.
     pub users: Option<u32>,
-    /// Arrivals per second, each the start of an iteration. With `stages` of rates: where the first one begins.
+    /// Arrivals per second, each the start of an iteration, and so a request for each step; not beside `users`. With `stages` of rates: where the first one begins.
     pub rate: Option<f64>,
     /// The connections that serve the arrivals of a rate; of a closed load, another word for `users`.
     pub connections: Option<u32>,

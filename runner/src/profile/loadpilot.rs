@@ -111,6 +111,22 @@ mod tests {
     }
 
     #[test]
+    fn the_target_rate_is_in_requests_as_the_current_one_is() {
+        let plan = crate::Plan {
+            rate: Some(100.0),
+            steps: vec![crate::Step::default(), crate::Step::default(), crate::Step::default()],
+            ..crate::Plan::get("http://127.0.0.1:1/")
+        };
+        let mut view =
+            Profile::LoadPilot.view(&plan.check().expect("a plan that can be run"), Wire::Prometheus);
+        let scene = Scene::new();
+        let frame = view.show(&scene.snapshot(), None);
+        let target = frame.points.iter().find(|point| point.metric.name == "loadpilot_target_rps");
+        // The scene has 100 arrivals a second, each of three requests.
+        assert_eq!(target.map(|point| point.value.clone()), Some(Value::Gauge(Number::Float(300.0))));
+    }
+
+    #[test]
     fn latency_counts_from_when_a_request_was_due_where_it_was() {
         let max = |rate| {
             let mut view = Profile::LoadPilot.view(&Scene::workload(rate), Wire::Prometheus);

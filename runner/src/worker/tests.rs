@@ -23,7 +23,7 @@ fn allocations(target: &Target, plan: Plan, sampling: Sampling) -> u64 {
 #[test]
 fn a_request_allocates_nothing_however_many_there_are_and_however_many_are_shown() {
     let target = Target::bind("127.0.0.1:0".parse().unwrap(), Behaviour::default()).unwrap();
-    let plan = Plan { users: Some(4), ..Plan::get(format!("http://{}/", target.local_addr())) };
+    let plan = Plan { connections: Some(4), ..Plan::get(format!("http://{}/", target.local_addr())) };
     let closed = |iterations| Plan { iterations: Some(iterations), ..plan.clone() };
     let open = |ms| Plan { rate: Some(5e3), duration: Some(Duration::from_millis(ms)), ..plan.clone() };
     for (rate, traces) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 0.5)] {

@@ -148,6 +148,14 @@ fn a_refusal_names_the_field_the_value_and_the_remedy() {
             "stages[1].users: is missing: say how many there are at the end of the stage",
         ),
         (
+            r#", "users": 2, "rate": 10"#,
+            "users: 2 cannot stand beside a rate, whose arrivals wait for nobody: write 'connections' for those that serve them, or leave out the rate for users who wait for their responses",
+        ),
+        (
+            r#", "users": 2, "stages": [{"duration": "1s", "rate": 10}]"#,
+            "users: 2 cannot stand beside a rate, whose arrivals wait for nobody: write 'connections' for those that serve them, or leave out the rate for users who wait for their responses",
+        ),
+        (
             r#", "stages": [{"duration": "1s", "users": 1}, {"duration": "1s", "rate": 1}]"#,
             "stages[0].users: cannot stand beside a rate: use rates in all stages, or users in all",
         ),
