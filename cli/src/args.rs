@@ -60,8 +60,9 @@ pub(crate) struct RunArgs {
     pub(crate) drain: Option<Duration>,
 
     /// Stream OTLP/JSON to a Collector's base URL (host:port is one of http, and /v1/metrics at its end is ignored), metrics alone to a URL that is used as it stands, or all to a file,
-    /// one document a line, or to stdout; repeatable
-    #[arg(long, value_name = "URL|metrics:URL|file:PATH|-")]
+    /// one document a line, or to stdout; alone, with another flag or nothing behind it, it is http://localhost:4318; repeatable
+    // Without a value: `--otlp` before another flag or at the end.
+    #[arg(long, value_name = "URL|metrics:URL|file:PATH|-", num_args = 0..=1, default_missing_value = "http://localhost:4318")]
     pub(crate) otlp: Vec<String>,
 
     /// Stream DogStatsD to a Datadog Agent, by UDP, over a Unix stream (unix) or in Unix datagrams (unixgram); repeatable
@@ -73,9 +74,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "udp://HOST:PORT|URL")]
     pub(crate) influx: Vec<String>,
 
-    /// Serve a Prometheus page at http://ADDR/metrics; a port alone is one of loopback, port 0 any free one; repeatable
-    /// [default: 127.0.0.1:0 where no exporter is given]
-    #[arg(long, value_name = "ADDR")]
+    /// Serve a Prometheus page at http://ADDR/metrics; a port alone is one of loopback, port 0 any free one. Without a port
+    /// it is 9090 for the profile loadpilot, 9646 for loaddensity, any free one for others; without an address it is
+    /// loopback; repeatable [default: 127.0.0.1:0 where no exporter is given]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "")]
     pub(crate) prometheus: Vec<String>,
 
     /// At the end, keep the Prometheus pages up until everyone who scrapes at a rhythm has fetched the last one, and at most this
@@ -112,14 +114,22 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE.pem")]
     pub(crate) key: Option<PathBuf>,
 
-    /// How often to stream
-    #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
-    pub(crate) interval: Duration,
+    /// How often to stream [default: 1s; 5s where all exporters are --otlp in the profile loaddensity]
+    #[arg(long, value_name = "TIME", value_parser = parse_interval)]
+    pub(crate) interval: Option<Duration>,
 
     /// The names under which the run is shown: barewire, tigrister, loaddensity, loadpilot or locust-telemetry; for one
     /// exporter only as in otlp=tigrister; repeatable [default: barewire]
     #[arg(long, value_name = "[EXPORTER=]NAME")]
     pub(crate) profile: Vec<ExporterProfile>,
+
+    /// The beginning of the names of the profile loaddensity [default: loaddensity]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) prefix: Option<String>,
+
+    /// The service.name of metrics, logs and spans [default: that of the profile]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service_name: Option<String>,
 
     /// The share of requests, 0 to 1, that are told one by one, where a profile does that
     #[arg(long, value_name = "RATE", value_parser = parse_share, allow_negative_numbers = true, default_value = "1")]
@@ -302,6 +312,30 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_destination_that_is_left_out_is_the_usual_one_and_one_that_follows_is_meant() {
+        for (words, target, otlp, prometheus) in [
+            (&["http://t/", "--otlp"][..], Some("http://t/"), &["http://localhost:4318"][..], &[][..]),
+            (&["--otlp", "http://c:4318"], None, &["http://c:4318"], &[]),
+            (&["http://t/", "--otlp", "http://c:4318"], Some("http://t/"), &["http://c:4318"], &[]),
+            (&["--otlp", "-c", "8", "http://t/"], Some("http://t/"), &["http://localhost:4318"], &[]),
+            (&["--otlp", "-", "http://t/"], Some("http://t/"), &["-"], &[]),
+            (&["--otlp", "--otlp", "file:x"], None, &["http://localhost:4318", "file:x"], &[]),
+            (&["--otlp", "localhost:4318"], None, &["localhost:4318"], &[]),
+            (&["http://t/", "--prometheus"], Some("http://t/"), &[], &[""]),
+            (&["--prometheus", "--otlp=x", "http://t/"], Some("http://t/"), &["x"], &[""]),
+            (&["--prometheus", "9646"], None, &[], &["9646"]),
+        ] {
+            let line = ["barewire", "run"].iter().chain(words);
+            let Command::Run(run) = Arguments::try_parse_from(line).expect("a command line").command else {
+                panic!("another command")
+            };
+            assert_eq!(run.target.as_deref(), target, "{words:?}");
+            assert_eq!(run.otlp, otlp, "{words:?}");
+            assert_eq!(run.prometheus, prometheus, "{words:?}");
+        }
     }
 
     #[test]

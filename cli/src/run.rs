@@ -61,7 +61,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
     let registry = Registry::new("barewire");
     let run_id = describe(&registry, &workload);
     let origin = Origin::new(run_id.as_str(), workload.name());
-    let Exporters { list, pages, stdout, samples, .. } = Exporters::open(args, &workload, &origin)?;
+    let Exporters { list, pages, stdout, samples, interval, .. } = Exporters::open(args, &workload, &origin)?;
     let results = args.results.as_deref().map(Destination::open).transpose()?;
     let stdout = stdout || results.as_ref().is_some_and(Destination::is_stdout);
     // What has shards of its own comes before the load, whose sampling would give them room for samples.
@@ -75,7 +75,7 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
     let console = Console { quiet: args.quiet, stdout: !stdout };
     console.print(&announcement(&workload, &replaced, &pages));
     let mut live = Live::new(args.quiet, workload.steps().count());
-    let reporting = report_to(list, args.interval, &live, usage, &registry);
+    let reporting = report_to(list, args.interval.unwrap_or(interval), &live, usage, &registry);
     let lifecycle = Lifecycle::new(&workload, &run_id, load.start_unix_ns());
     let behind = Behind::new(&workload);
     let mut watch = Watch { reporting, registry: &registry, lifecycle, meter, judge, behind };
@@ -94,7 +94,6 @@ fn run_load(args: &RunArgs, interrupt: &Interrupt, starting: Leaving) -> Result<
         cpu_warning: watch.cpu_warning(),
     };
     let status = outcome.status();
-    registry.resource("load_test.status", status.name());
     live.say("delivering the last snapshot");
     outcome.lanes = watch.end(totals.lasted(), status, FINAL_FLUSH);
     let fetched = linger(&pages, args.linger, interrupt, &live);
@@ -152,6 +151,7 @@ fn describe(registry: &Registry, workload: &Workload) -> String {
         ("load_test.test_run_id", run_id.as_str()),
         ("load_test.spec_name", workload.name()),
         ("load_test.test_type", workload.kind().name()),
+        // As long as there is something to tell: another value at the end would be another series of everything.
         ("load_test.status", "running"),
     ] {
         registry.resource(key, value);

@@ -54,9 +54,26 @@ fn an_interrupted_run_ends_in_order() {
         let (documents, all) = (documents(&ended), requests(&ended) as f64);
         let (last, earlier) = documents.split_last().expect("documents");
         assert_eq!(otlp::cumulative_sum(last, "http.client.requests"), Some(all));
-        assert_eq!(status(last), "aborted");
-        assert!(earlier.iter().all(|document| status(document) == "running"));
+        assert!(documents.iter().all(|document| status(document) == "running"));
+        assert!(
+            earlier
+                .iter()
+                .all(|document| verdicts(document) == [("passed", 0.0), ("failed", 0.0), ("aborted", 0.0)])
+        );
+        assert_eq!(verdicts(last), [("passed", 0.0), ("failed", 0.0), ("aborted", 1.0)]);
     }
+}
+
+/// The series of `load_test.verdict`.
+fn verdicts(document: &Value) -> Vec<(&str, f64)> {
+    let metrics = otlp::items(&document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]);
+    let verdict = metrics.filter(|metric| metric["name"] == "load_test.verdict").last().expect("a verdict");
+    otlp::items(&verdict["gauge"]["dataPoints"])
+        .map(|point| {
+            let value = point["asDouble"].as_f64().or_else(|| point["asInt"].as_str()?.parse().ok());
+            (otlp::attribute(point, "verdict").expect("a verdict"), value.expect("a value"))
+        })
+        .collect()
 }
 
 fn status(document: &Value) -> &str {
@@ -196,7 +213,9 @@ fn a_threshold_that_is_not_kept_is_exit_code_1() {
         assert_eq!(verdicts, [&json!(true), &json!(code == 0)]);
         let documents = documents(&ended);
         let last = documents.last().expect("a document");
-        assert_eq!(self::status(last), status);
+        assert_eq!(self::status(last), "running");
+        let told = self::verdicts(last).into_iter().filter(|(_, value)| *value == 1.0);
+        assert_eq!(told.collect::<Vec<_>>(), [(status, 1.0)]);
         let gauges = otlp::metrics(last, "load_test.threshold.ok");
         let ok: Vec<_> =
             gauges.flat_map(|gauge| otlp::items(&gauge["gauge"]["dataPoints"])).map(otlp::number).collect();
@@ -251,7 +270,8 @@ fn the_page_grows_as_long_as_the_run_lasts() {
 type Row = (&'static str, &'static str, &'static str);
 
 /// The vocabulary of Tigrister as published.
-const TIGRISTER: [Row; 10] = [
+const TIGRISTER: [Row; 11] = [
+    ("load_test.verdict", "gauge", "1"),
     ("http.client.request.duration.avg", "gauge", "ms"),
     ("http.client.request.duration.p50", "gauge", "ms"),
     ("http.client.request.duration.p90", "gauge", "ms"),
@@ -305,7 +325,8 @@ fn both_profiles_at_once_are_told_in_their_own_words() {
     }
     let last = documents.last().expect("a document");
     let resource = |at: usize, key: &str| otlp::attribute(&last["resourceMetrics"][at]["resource"], key);
-    assert_eq!([0, 1].map(|at| resource(at, "load_test.status")), [Some("passed"), Some("passed")]);
+    assert_eq!([0, 1].map(|at| resource(at, "load_test.status")), [Some("running"), Some("running")]);
+    assert_eq!(verdicts(last), [("passed", 1.0), ("failed", 0.0), ("aborted", 0.0)]);
     assert_eq!(resource(1, "service.name"), Some("barewire"));
     let scope = &last["resourceMetrics"][1]["scopeMetrics"][0];
     assert_eq!(scope["scope"]["name"], "barewire");

@@ -34,9 +34,8 @@ const SPANS_LIMIT_BYTES: usize = 1 << 20;
 /// becomes one entry of the same request. Windows and deltas begin at the snapshot that was delivered last.
 ///
 /// Events go out as log records, and samples that have a place in a trace as spans, if [`Otlp::traces`] asks for them;
-/// both name the registry's resource. Each signal has a connection of its own, and what becomes of the others is nothing
-/// to the metrics: an attempt has half of the time until the deadline, and a signal that fails is left alone for four
-/// times as long as the attempt took. A receiver that answers 404 or 405 does not have that signal, and is not
+/// both have the resource of the metrics, that of the first view. Each signal has a connection of its own and as much time
+/// as the metrics, and one that fails is left alone for four times as long as the attempt took. A receiver that answers 404 or 405 does not have that signal, and is not
 /// asked again; its events and spans are counted as left out.
 ///
 /// ```
@@ -61,7 +60,8 @@ pub struct Otlp {
     /// Of events, or of spans.
     document: Vec<u8>,
     delivered: Option<Arc<Snapshot>>,
-    /// Who events and samples are of.
+    /// The registry's resource, and that of events and samples, which was made from it.
+    registry: Arc<[Label]>,
     resource: Arc<[Label]>,
     logs: LogEncoder,
     spans: SpanEncoder,
@@ -202,11 +202,21 @@ impl Otlp {
             encoder: Encoder::new(),
             document: Vec::new(),
             delivered: None,
+            registry: Arc::default(),
             resource: Arc::default(),
             logs: LogEncoder::new(Some(scope.clone())),
             spans: SpanEncoder::new(Some(scope)),
             wants_spans: false,
             way,
+        }
+    }
+
+    /// Takes over the registry's resource, with what the first view puts upon it.
+    fn speak_for(&mut self, registry: &Arc<[Label]>) {
+        if !Arc::ptr_eq(&self.registry, registry) {
+            self.registry = Arc::clone(registry);
+            let shown = self.views.first().map(|view| view.resource_upon(registry));
+            self.resource = shown.unwrap_or_else(|| Arc::clone(registry));
         }
     }
 
@@ -302,12 +312,12 @@ impl Exporter for Otlp {
     }
 
     fn begin(&mut self, resource: &Arc<[Label]>) {
-        self.resource = Arc::clone(resource);
+        self.speak_for(resource);
     }
 
     fn export(&mut self, snapshot: &Arc<Snapshot>, deadline: Instant) -> Result<Delivered, ExportError> {
         let begun = Instant::now();
-        self.resource = Arc::clone(snapshot.resource());
+        self.speak_for(snapshot.resource());
         let Otlp { views, encoder, delivered, way, .. } = self;
         let (document, encoded, on_stale) = encode(views, encoder, snapshot, delivered.as_deref());
         let encode = begun.elapsed();

@@ -60,7 +60,7 @@ pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_MAX_DROPPED_PERCENT, DEFAULT_TIMEOUT, Kind, Measured,
     Percent, Plan, PlanError, Stage, Step, ThinkTime, Threshold, Verdict, Workload, parse_duration,
 };
-pub use profile::{Profile, Wire};
+pub use profile::{Names, Profile, Wire};
 pub use run::{Drain, Run, RunError, Totals};
 pub use sampling::Sampling;
 pub use system::{CpuUse, SystemUsage};

@@ -33,6 +33,7 @@ pub(crate) const PHASE: &str = "load_test.phase";
 pub(crate) const ELAPSED: &str = "load_test.elapsed";
 pub(crate) const START_TIME: &str = "load_test.start_time";
 pub(crate) const END_TIME: &str = "load_test.end_time";
+pub(crate) const VERDICT: &str = "load_test.verdict";
 pub(crate) const EVENTS: &str = "load_test.events";
 
 pub(crate) const TEST_START: &str = "test.start";

@@ -27,8 +27,8 @@ pub(super) fn open(
         influx = influx.tls(tls);
     }
     for profile in settings.profiles(name) {
-        influx = influx.view(profile.view(workload, Wire::Influx));
-        if let Some(rule) = profile.samples(Wire::Influx) {
+        influx = influx.view(profile.view_as(workload, Wire::Influx, &settings.names));
+        if let Some(rule) = profile.samples_as(Wire::Influx, &settings.names) {
             influx = influx.samples(rule);
         }
     }

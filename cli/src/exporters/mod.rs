@@ -8,8 +8,10 @@ mod secret;
 mod settings;
 mod statsd;
 
+use std::time::Duration;
+
 use barewire::{Error, Exporter, wire::http::Url};
-use barewire_runner::{Origin, Wire, Workload};
+use barewire_runner::{Origin, Profile, Wire, Workload};
 
 pub(crate) use self::prometheus::Page;
 use crate::{args::RunArgs, failure::Failure};
@@ -42,6 +44,8 @@ pub(crate) struct Exporters {
     pub(crate) samples: bool,
     /// Whether one of them takes traces.
     traces: bool,
+    /// How often they are shown what was counted, unless told otherwise.
+    pub(crate) interval: Duration,
 }
 
 impl Exporters {
@@ -54,7 +58,7 @@ impl Exporters {
         }
         let settings = Settings::read(args)?;
         settings.check(&asked)?;
-        let mut exporters = Exporters::default();
+        let mut exporters = Exporters { interval: interval(&asked, &settings), ..Exporters::default() };
         for (at, (name, destination)) in asked.iter().enumerate() {
             // Two writers of one file would write over each other.
             if asked[..at].iter().any(|(known, other)| known.kind() == name.kind() && other == destination) {
@@ -92,7 +96,8 @@ impl Exporters {
         origin: &Origin,
     ) -> Result<(), Failure> {
         let wire = wire(name.kind());
-        self.samples |= settings.profiles(name).iter().any(|profile| profile.samples(wire).is_some());
+        self.samples |=
+            settings.profiles(name).iter().any(|profile| profile.samples_as(wire, &settings.names).is_some());
         let exporter: Box<dyn Exporter> = match name.kind() {
             PROMETHEUS => {
                 let page = prometheus::open(destination, name, settings, workload)?;
@@ -111,6 +116,15 @@ impl Exporters {
         self.list.push(exporter);
         Ok(())
     }
+}
+
+/// The shortest interval that an exporter has by its profiles. Only OTLP has a longer one.
+fn interval(asked: &[(Name, &str)], settings: &Settings) -> Duration {
+    let of = |(name, _): &(Name, &str)| {
+        let profiles = if name.kind() == OTLP { settings.profiles(name) } else { vec![Profile::default()] };
+        profiles.into_iter().map(Profile::otlp_interval).min()
+    };
+    asked.iter().filter_map(of).min().unwrap_or(Profile::default().otlp_interval())
 }
 
 /// Every exporter that flags ask for, and its destination.
@@ -147,4 +161,46 @@ fn is_stdout(name: &Name, destination: &str) -> bool {
 /// Names the flag that an error comes from.
 fn flag(name: &str) -> impl Fn(Error) -> Failure {
     move |error| Failure::Usage(format!("{name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+
+    #[test]
+    fn a_run_that_pushes_in_loaddensitys_words_alone_does_so_every_five_seconds() {
+        for (words, seconds) in [
+            (&["--otlp", "x", "--profile", "loaddensity"][..], 5),
+            (&["--otlp", "x", "--otlp", "y", "--profile", "otlp=loaddensity"], 5),
+            (&["--otlp", "x", "--profile", "loaddensity", "--profile", "tigrister"], 1),
+            (&["--otlp", "x", "--prometheus", "--profile", "loaddensity"], 1),
+            (&["--prometheus", "0", "--profile", "loaddensity"], 1),
+            (&["--otlp", "x"], 1),
+        ] {
+            let line = ["barewire", "run"].iter().chain(words);
+            let Command::Run(args) = Arguments::try_parse_from(line).expect("a command line").command else {
+                panic!("another command")
+            };
+            let settings = Settings::read(&args).ok().expect("settings");
+            assert_eq!(interval(&asked(&args), &settings), Duration::from_secs(seconds), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_refused_where_no_profile_has_one() {
+        for (words, is_fine) in [
+            (&["--statsd", "x", "--prefix", "shop", "--profile", "statsd=loaddensity"][..], true),
+            (&["--otlp", "x", "--prefix", "shop"], false),
+        ] {
+            let line = ["barewire", "run"].iter().chain(words);
+            let Command::Run(args) = Arguments::try_parse_from(line).expect("a command line").command else {
+                panic!("another command")
+            };
+            let settings = Settings::read(&args).ok().expect("settings");
+            assert_eq!(settings.check(&asked(&args)).is_ok(), is_fine, "{words:?}");
+        }
+    }
 }

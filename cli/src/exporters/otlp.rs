@@ -27,7 +27,7 @@ pub(super) fn open(
         otlp = otlp.tls(tls);
     }
     for profile in settings.profiles(name) {
-        otlp = otlp.view(profile.view(workload, Wire::Otlp));
+        otlp = otlp.view(profile.view_as(workload, Wire::Otlp, &settings.names));
     }
     Ok(if settings.traces { otlp.traces() } else { otlp })
 }

@@ -1,10 +1,13 @@
 //! `--prometheus`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use barewire::LaneReport;
 use barewire_promtext::{LastScrape, PromText};
-use barewire_runner::{Wire, Workload};
+use barewire_runner::{Profile, Wire, Workload};
 
 use super::{
     flag,
@@ -55,9 +58,47 @@ pub(super) fn open(
     settings: &Settings,
     workload: &Workload,
 ) -> Result<PromText, Failure> {
+    let addr = &address(addr, &settings.profiles(name));
     let mut page = PromText::bind(addr).map_err(flag("--prometheus"))?;
     for profile in settings.profiles(name) {
-        page = page.view(profile.view(workload, Wire::Prometheus));
+        page = page.view(profile.view_as(workload, Wire::Prometheus, &settings.names));
     }
     Ok(page)
+}
+
+/// The address of a page, with what was left out: loopback, and the port of the first profile that has one.
+fn address(given: &str, profiles: &[Profile]) -> String {
+    let port = profiles.iter().find_map(|profile| profile.page_port()).unwrap_or(0);
+    let host = given.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        _ if given.is_empty() => SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
+        Ok(host) => SocketAddr::from((host, port)).to_string(),
+        // A name needs a port, so that it is not mistaken for one.
+        Err(_) => given.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_the_port_of_its_profile_unless_one_is_given() {
+        use Profile::{Barewire, LoadDensity, LoadPilot};
+        for (given, profiles, expected) in [
+            ("", &[LoadPilot][..], "127.0.0.1:9090"),
+            ("", &[LoadDensity], "127.0.0.1:9646"),
+            ("", &[Barewire, LoadDensity], "127.0.0.1:9646"),
+            ("", &[Barewire], "127.0.0.1:0"),
+            ("0.0.0.0", &[LoadPilot], "0.0.0.0:9090"),
+            ("::1", &[LoadPilot], "[::1]:9090"),
+            ("[::1]", &[LoadDensity], "[::1]:9646"),
+            ("0", &[LoadPilot], "0"),
+            ("8000", &[LoadPilot], "8000"),
+            ("localhost:1", &[LoadPilot], "localhost:1"),
+            ("[::1]:1", &[LoadPilot], "[::1]:1"),
+        ] {
+            assert_eq!(address(given, profiles), expected, "{given}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! for each of them; the first alone is `otlp-1`.
 
 use barewire::wire::{net::Tls, post::Auth};
-use barewire_runner::Profile;
+use barewire_runner::{Names, Profile};
 
 use super::{KINDS, SENDS_HEADERS, flag, secret};
 use crate::{
@@ -20,6 +20,8 @@ pub(super) struct Settings {
     /// None stands for what the system trusts.
     tls: Option<Tls>,
     profiles: Vec<ExporterProfile>,
+    /// What is called otherwise than the profiles would have it.
+    pub(super) names: Names,
     /// Whether requests are traced.
     pub(super) traces: bool,
     /// The share of requests that are shown one by one, where a profile shows them.
@@ -58,6 +60,7 @@ impl Settings {
             auths: each(&args.auth, auth).map_err(|why| Failure::Usage(format!("--auth: {why}")))?,
             tls: tls(args)?,
             profiles: args.profile.clone(),
+            names: Names { prefix: args.prefix.clone(), service: args.service_name.clone() },
             traces: args.trace_sample > 0.0,
             sample_rate: args.sample_rate,
         })
@@ -110,6 +113,12 @@ impl Settings {
         if self.tls.is_some() && !exporters.iter().any(|(_, destination)| is_https(destination)) {
             let why = "no exporter of this run has a URL of https: leave them out, or give one";
             return Err(Failure::Usage(format!("--ca, --cert: {why}")));
+        }
+        let speaks_loaddensity =
+            exporters.iter().any(|(name, _)| self.profiles(name).contains(&Profile::LoadDensity));
+        if self.names.prefix.is_some() && !speaks_loaddensity {
+            let why = "only the profile loaddensity has a prefix: add --profile loaddensity, or leave it out";
+            return Err(Failure::Usage(format!("--prefix: {why}")));
         }
         let mut names = self.profiles.iter().filter_map(|entry| entry.exporter.as_deref());
         if let Some(name) = names.find(|name| !is_one(name, &KINDS)) {
@@ -182,6 +191,7 @@ mod tests {
                 .into(),
             tls: None,
             profiles: ["otlp-2=tigrister", "influx=loadpilot", "loaddensity"].map(profile).into(),
+            names: Names::default(),
             traces: false,
             sample_rate: 1.0,
         };

@@ -18,8 +18,8 @@ pub(super) fn open(
 ) -> Result<Statsd, Failure> {
     let mut statsd = Statsd::open(destination).map_err(flag("--statsd"))?.telemetry();
     for profile in settings.profiles(name) {
-        statsd = statsd.view(profile.view(workload, Wire::Statsd));
-        if let Some(rule) = profile.samples(Wire::Statsd) {
+        statsd = statsd.view(profile.view_as(workload, Wire::Statsd, &settings.names));
+        if let Some(rule) = profile.samples_as(Wire::Statsd, &settings.names) {
             statsd = statsd.samples(rule).sample_rate(settings.sample_rate);
         }
     }

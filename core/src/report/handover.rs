@@ -87,6 +87,11 @@ impl Handover {
         self.filled.notify_one();
     }
 
+    /// Deadlines of the end, once it was said and as long as the lane has not come to it.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.desk.lock().last.as_ref().map(|(_, ending)| *ending)
+    }
+
     /// Lets the lane end without a last snapshot.
     pub(crate) fn abandon(&self) {
         self.desk.lock().is_abandoned = true;

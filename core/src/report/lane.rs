@@ -182,11 +182,11 @@ impl Worker {
         loop {
             let wake_at = self.tap.as_ref().map(|tap| tap.look_at);
             match self.handover.next(wake_at) {
-                Task::Wake => drop(self.carry_samples(Instant::now() + self.timeout)?),
+                Task::Wake => drop(self.carry_samples(self.deadline())?),
                 Task::Tell(event) => self.take(event)?,
                 Task::Export(snapshot) => {
-                    if self.export(&snapshot, Instant::now() + self.timeout)? {
-                        self.tell_pending(Instant::now() + self.timeout)?;
+                    if self.export(&snapshot, self.deadline())? {
+                        self.tell_pending(self.deadline())?;
                     }
                 }
                 Task::Finish(snapshot, ending) => {
@@ -196,6 +196,12 @@ impl Worker {
                 Task::Abandon => return Ok(()),
             }
         }
+    }
+
+    /// The deadline of what is begun now. Once the end was said, events and samples leave the last snapshot its time.
+    fn deadline(&self) -> Instant {
+        let own = Instant::now() + self.timeout;
+        self.handover.ending().map_or(own, |ending| own.min(ending.mute))
     }
 
     /// The counts come first: they have everything.
@@ -234,7 +240,7 @@ impl Worker {
         } else {
             self.account.add(Count::EventsLost, 1);
         }
-        if is_calm { self.tell_pending(Instant::now() + self.timeout) } else { Ok(()) }
+        if is_calm { self.tell_pending(self.deadline()) } else { Ok(()) }
     }
 
     /// Tells of the events that wait, until one is not taken.

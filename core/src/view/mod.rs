@@ -163,11 +163,17 @@ impl View {
             return;
         }
         self.resource_seen = Some(Arc::clone(registry));
+        self.frame.resource = self.resource_upon(registry);
+    }
+
+    /// The resource under which this view shows a registry of the resource `registry`, for what is told of it beside its
+    /// points, such as events.
+    pub fn resource_upon(&self, registry: &[Label]) -> Arc<[Label]> {
         let mut resource = Metric::new("");
         for label in registry.iter().chain(&self.resource) {
             resource = resource.label(label.key.clone(), label.value.clone());
         }
-        self.frame.resource = resource.labels.into();
+        resource.labels.into()
     }
 }
 

@@ -6,8 +6,8 @@
 //!        ──▶ anything else ──▶ resting, four times as long as the attempt took ──▶ ready
 //! ```
 //!
-//! An attempt has half of the time there is, and a rest is four times as long as the attempt was: a receiver that says
-//! nothing takes a fifth of the lane's time, and leaves the last snapshot half of its.
+//! An attempt has all the time there is, as one of the metrics has, and a rest is four times as long as the attempt was: a
+//! receiver that says nothing takes a fifth of the lane's time.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,6 @@ use super::{
     http::{Http, Why},
 };
 
-/// An attempt has the time until the deadline, divided by this.
-const SHARE: u32 = 2;
 /// A rest is as long as the attempt was, times this.
 const REST: u32 = 4;
 /// The shortest rest, also after an attempt that took no time.
@@ -61,7 +59,6 @@ impl Side {
             State::Resting(..) | State::Ready => {}
         }
         self.state = State::Ready;
-        let deadline = begun + deadline.saturating_duration_since(begun) / SHARE;
         self.http.send(document, OnStale::Retry, deadline).map_err(|refusal| {
             if refusal.why == Why::ForGood {
                 self.refused = (document.to_vec(), refusal.error.to_string());

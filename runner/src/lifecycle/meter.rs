@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use barewire::{Counter, Event, Gauge, Metric, Registry, Shard, Unit};
 
-use super::{Lifecycle, Phase};
+use super::{Lifecycle, Phase, Status};
 use crate::name;
 
 /// Shows where a run stands: `load_test.phase` is 1 for the present one and 0 for the others, `load_test.elapsed`,
 /// `load_test.start_time` and, once it has ended, `load_test.end_time` are in seconds, the latter two since the Unix
-/// epoch, and `load_test.events` counts the events by name.
+/// epoch, and `load_test.events` counts the events by name. `load_test.verdict` is 0 for `passed`, `failed` and `aborted`
+/// until the run has ended, and 1 for one of them from then on.
 #[derive(Debug)]
 pub struct LifecycleMeter {
     shard: Shard,
@@ -17,6 +18,7 @@ pub struct LifecycleMeter {
     elapsed: Gauge,
     start_time: Gauge,
     end_time: Gauge,
+    verdicts: [Gauge; Status::ALL.len()],
     events: [Counter; name::ALL_EVENTS.len()],
 }
 
@@ -29,6 +31,11 @@ impl LifecycleMeter {
                 Metric::new(name::PHASE).help("1 for the present phase of the run, 0 for the others.");
             registry.gauge(metric.label("phase", phase.name()))
         };
+        let verdict = |status: Status| {
+            let metric =
+                Metric::new(name::VERDICT).help("1 for the verdict on the run, 0 before and for the others.");
+            registry.gauge(metric.label("verdict", status.name()))
+        };
         let events = |event| {
             let metric = Metric::new(name::EVENTS).unit(Unit::One).help("What happened in the run, by kind.");
             registry.counter(metric.label("event", event))
@@ -39,6 +46,7 @@ impl LifecycleMeter {
             elapsed: time(name::ELAPSED, "How long the run has lasted."),
             start_time: time(name::START_TIME, "When the run began, since the Unix epoch."),
             end_time: time(name::END_TIME, "When the run ended, since the Unix epoch."),
+            verdicts: Status::ALL.map(verdict),
             events: name::ALL_EVENTS.map(events),
         }
     }
@@ -48,6 +56,9 @@ impl LifecycleMeter {
         let present = lifecycle.phase(elapsed);
         for (phase, gauge) in Phase::ALL.into_iter().zip(self.phases) {
             self.shard.set(gauge, f64::from(u8::from(phase == present)));
+        }
+        for (status, gauge) in Status::ALL.into_iter().zip(self.verdicts) {
+            self.shard.set(gauge, f64::from(u8::from(lifecycle.status() == Some(status))));
         }
         self.shard.set(self.start_time, unix_seconds(lifecycle.start_unix_ns()));
         self.shard.set(self.elapsed, lifecycle.ended().unwrap_or(elapsed).as_secs_f64());

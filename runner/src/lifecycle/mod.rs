@@ -68,7 +68,7 @@ pub struct Lifecycle {
     has_warned: bool,
     /// The text of the first warning that they are.
     cpu_warning: Option<String>,
-    ended: Option<Duration>,
+    ended: Option<(Duration, Status)>,
 }
 
 /// The present part of a run.
@@ -156,7 +156,12 @@ impl Lifecycle {
 
     /// How long it lasted, once it has ended.
     pub fn ended(&self) -> Option<Duration> {
-        self.ended
+        self.ended.map(|(elapsed, _)| elapsed)
+    }
+
+    /// The verdict on the run, once it has ended.
+    pub fn status(&self) -> Option<Status> {
+        self.ended.map(|(_, status)| status)
     }
 
     /// `test.start`.
@@ -228,7 +233,7 @@ impl Lifecycle {
 
     /// `test.stop`. From then on the run is done.
     pub fn end(&mut self, elapsed: Duration, status: Status) -> Event {
-        self.ended = Some(elapsed);
+        self.ended = Some((elapsed, status));
         self.event(name::TEST_STOP, elapsed)
             .title(format!("Load test {}", status.name()))
             .text(format!("After {:.3} s.", elapsed.as_secs_f64()))
@@ -312,6 +317,9 @@ impl Phase {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Status; 3] = [Status::Passed, Status::Failed, Status::Aborted];
+
     /// `passed`, `failed` or `aborted`.
     pub fn name(self) -> &'static str {
         match self {

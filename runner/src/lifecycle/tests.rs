@@ -196,21 +196,26 @@ fn the_course_of_a_run_is_shown_as_series() {
             .map(|phase| format!("load_test.phase {} {}", phase.name(), u8::from(phase.name() == present)))
     };
     let start = "load_test.start_time 1700000000".to_owned();
-    let expected = |present, elapsed: &str, end: &[&str]| {
+    let verdicts = |passed: u8| {
+        [("passed", passed), ("failed", 0), ("aborted", 0)]
+            .map(|(verdict, value)| format!("load_test.verdict {verdict} {value}"))
+    };
+    let expected = |present, elapsed: &str, end: &[&str], passed: u8, events: &[&str]| {
         let mut lines = phases(present).to_vec();
         lines.extend([format!("load_test.elapsed {elapsed}"), start.clone()]);
         lines.extend(end.iter().map(|line| (*line).to_owned()));
+        lines.extend(verdicts(passed));
+        lines.extend(events.iter().map(|line| (*line).to_owned()));
         lines
     };
-    assert_eq!(shown(), expected("ramp_up", "0", &[]));
+    assert_eq!(shown(), expected("ramp_up", "0", &[], 0, &[]));
     run.advance(s(3.0)).iter().for_each(|event| meter.count(event));
     meter.show(&run, s(3.0));
     let events = ["load_test.events spawn.complete 1", "load_test.events stage.change 1"];
-    assert_eq!(shown(), expected("steady", "3", &events));
+    assert_eq!(shown(), expected("steady", "3", &[], 0, &events));
     run.end(s(7.5), Status::Passed);
     meter.show(&run, s(8.0));
-    let [spawned, changed] = events;
-    assert_eq!(shown(), expected("done", "7.5", &["load_test.end_time 1700000007.5", spawned, changed]));
+    assert_eq!(shown(), expected("done", "7.5", &["load_test.end_time 1700000007.5"], 1, &events));
 }
 
 proptest! {

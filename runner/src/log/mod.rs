@@ -20,15 +20,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use barewire::{Delivered, Event, ExportError, Exporter, Snapshot, view::View, wire::lines::Lines};
+use barewire::{
+    Delivered, Event, ExportError, Exporter, Metric, Reading, Snapshot, view::View, wire::lines::Lines,
+};
 
 use crate::{name, profile::locust_telemetry};
 use record::Records;
 
 /// Writes what happens in a run, and its figures every tick, as JSON lines.
 ///
-/// The last figures are written when the resource says a `load_test.status` other than `running`, for by then
-/// everything has to be counted.
+/// The last figures are written when a `load_test.verdict` is 1, for by then everything has to be counted.
 ///
 /// ```
 /// use barewire::{Event, Exporter};
@@ -116,8 +117,10 @@ impl JsonLog {
 
 /// Whether everything has been counted.
 fn is_over(snapshot: &Snapshot) -> bool {
-    let status = snapshot.resource().iter().find(|label| label.key == name::STATUS);
-    status.is_some_and(|label| label.value.to_text() != "running")
+    let is_given = |(metric, reading): (&Arc<Metric>, Reading<'_>)| {
+        metric.name == name::VERDICT && matches!(reading, Reading::Gauge(Some(verdict)) if verdict > 0.0)
+    };
+    snapshot.readings().any(is_given)
 }
 
 impl Exporter for JsonLog {

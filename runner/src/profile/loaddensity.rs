@@ -6,7 +6,7 @@ use ::barewire::{
     view::{Field, Rule, SampleRule, Select, Show, View},
 };
 
-use super::Wire;
+use super::{Names, Wire};
 use crate::name;
 
 /// Milliseconds, of both wires that count between bounds.
@@ -19,23 +19,28 @@ const SIZE_BOUNDS: [f64; 8] = [64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 26
 /// The longest text of an error, in characters.
 const MAX_ERROR: usize = 512;
 
-pub(super) fn view(wire: Wire) -> View {
+/// The prefix of its names and the name of its service, unless they are set.
+const NAME: &str = "loaddensity";
+
+pub(super) fn view(wire: Wire, names: &Names) -> View {
+    let prefix = names.prefix.as_deref().unwrap_or(NAME);
     let rules = match wire {
-        Wire::Prometheus => scraped(),
-        Wire::Otlp => pushed(),
+        Wire::Prometheus => scraped(prefix),
+        Wire::Otlp => pushed(prefix),
         // Each request is told of by itself, and would count twice.
         Wire::Statsd | Wire::Influx => Vec::new(),
     };
-    View::table(rules).scope("loaddensity", "").resource("service.name", "loaddensity")
+    View::table(rules).scope(NAME, "").resource("service.name", NAME)
 }
 
 /// One DogStatsD line for each field, one InfluxDB point with all of them.
-pub(super) fn samples(wire: Wire) -> Option<SampleRule> {
+pub(super) fn samples(wire: Wire, names: &Names) -> Option<SampleRule> {
+    let prefix = names.prefix.as_deref().unwrap_or(NAME).to_owned();
     let latency = || Field::Duration(Unit::Milliseconds);
     match wire {
         Wire::Otlp | Wire::Prometheus => None,
         Wire::Statsd => Some(
-            SampleRule::new("loaddensity")
+            SampleRule::new(prefix)
                 .by_as(name::METHOD, "method")
                 .by_as(name::STEP, "name")
                 .by_as(name::OUTCOME, "outcome")
@@ -44,7 +49,7 @@ pub(super) fn samples(wire: Wire) -> Option<SampleRule> {
                 .field("response.size", Field::Bytes),
         ),
         Wire::Influx => Some(
-            SampleRule::new("loaddensity_request")
+            SampleRule::new(prefix + "_request")
                 .by_as(name::METHOD, "request_type")
                 .by_as(name::METHOD, "method")
                 .by_as(name::STEP, "name")
@@ -60,43 +65,43 @@ pub(super) fn samples(wire: Wire) -> Option<SampleRule> {
     }
 }
 
-fn scraped() -> Vec<Rule> {
+fn scraped(prefix: &str) -> Vec<Rule> {
     let by_request = |rule: Rule| {
         rule.by_as(name::METHOD, "request_type").by_as(name::METHOD, "method").by_as(name::STEP, "name")
     };
     vec![
-        by_request(Rule::new("loaddensity_requests_total", name::REQUESTS))
+        by_request(Rule::new(format!("{prefix}_requests_total"), name::REQUESTS))
             .by(name::OUTCOME)
             .help("Requests by type, name and outcome."),
-        by_request(Rule::new("loaddensity_request_latency_ms", name::DURATION))
+        by_request(Rule::new(format!("{prefix}_request_latency_ms"), name::DURATION))
             .unit(Unit::Milliseconds)
             .show(Show::Buckets(LATENCY_BOUNDS.into()))
             .help("Latency of requests in milliseconds."),
-        by_request(Rule::new("loaddensity_response_bytes", name::RESPONSE_SIZE))
+        by_request(Rule::new(format!("{prefix}_response_bytes"), name::RESPONSE_SIZE))
             .unit(Unit::Bytes)
             .show(Show::Buckets(SIZE_BOUNDS.into()))
             .help("Size of responses in bytes."),
     ]
 }
 
-fn pushed() -> Vec<Rule> {
+fn pushed(prefix: &str) -> Vec<Rule> {
     let by_request = |rule: Rule| rule.by_as(name::METHOD, "request_type").by_as(name::STEP, "name");
     // Durations tell by the class of a failure what others tell by the outcome.
     let latency = |source, outcome| {
-        by_request(Rule::new("loaddensity.request.latency", source))
+        by_request(Rule::new(format!("{prefix}.request.latency"), source))
             .label(name::OUTCOME, outcome)
             .unit(Unit::Milliseconds)
             .show(Show::Buckets(LATENCY_BOUNDS.into()))
             .help("Latency of requests.")
     };
     vec![
-        by_request(Rule::new("loaddensity.requests", name::REQUESTS))
+        by_request(Rule::new(format!("{prefix}.requests"), name::REQUESTS))
             .by(name::OUTCOME)
             .unit(Unit::One)
             .help("Number of requests."),
         latency(Select::of(name::DURATION).without(name::ERROR_TYPE), "success"),
         latency(Select::of(name::DURATION).with(name::ERROR_TYPE), "failure"),
-        by_request(Rule::new("loaddensity.response.size", name::RESPONSE_SIZE))
+        by_request(Rule::new(format!("{prefix}.response.size"), name::RESPONSE_SIZE))
             .by(name::OUTCOME)
             .unit(Unit::Bytes)
             .show(Show::Buckets(SIZE_BOUNDS.into()))
@@ -170,7 +175,7 @@ mod tests {
     #[test]
     fn a_request_has_the_tags_and_fields_of_the_documentation() {
         let names = |wire| {
-            let rule = samples(wire).expect("a rule");
+            let rule = samples(wire, &Names::default()).expect("a rule");
             let tags: Vec<_> = rule.by.iter().map(|(from, shown)| format!("{shown}={from}")).collect();
             let fields: Vec<_> = rule.fields.iter().map(|(name, _)| name.to_string()).collect();
             [rule.name.to_string(), tags.join(","), fields.join(",")].join(" ")
@@ -186,5 +191,21 @@ mod tests {
              request_type=http.request.method,method=http.request.method,name=load_test.step,outcome=outcome \
              latency_ms,response_time_ms,response_bytes,response_length,success,error,status_code"
         );
+    }
+
+    #[test]
+    fn another_prefix_and_another_service_take_the_place_of_its_own_on_every_wire() {
+        let names = Names { prefix: Some("shop".to_owned()), service: Some("checkout".to_owned()) };
+        let (profile, workload) = (Profile::LoadDensity, Scene::workload(None));
+        for wire in [Wire::Otlp, Wire::Prometheus] {
+            let mut view = profile.view_as(&workload, wire, &names);
+            let shown = Scene::new().show(&mut view);
+            assert!(!shown.is_empty() && shown.iter().all(|line| line.starts_with("shop")), "{shown:?}");
+            let resource = view.resource_upon(&[]);
+            assert_eq!((resource.len(), &resource[0].value), (1, &"checkout".into()));
+        }
+        for (wire, measurement) in [(Wire::Statsd, "shop"), (Wire::Influx, "shop_request")] {
+            assert_eq!(profile.samples_as(wire, &names).expect("a rule").name, measurement);
+        }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod locust_telemetry;
 mod scene;
 mod tigrister;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use ::barewire::view::{SampleRule, Shape, Temporality, View};
 
@@ -57,6 +57,15 @@ pub enum Wire {
     Prometheus,
 }
 
+/// Names that may be set, each in the place of the vocabulary's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    /// The beginning of the names of [`Profile::LoadDensity`], which is `loaddensity`.
+    pub prefix: Option<String>,
+    /// The `service.name` of the resource.
+    pub service: Option<String>,
+}
+
 impl Profile {
     /// All of them.
     pub const ALL: [Profile; 5] = [
@@ -78,14 +87,37 @@ impl Profile {
         }
     }
 
+    /// The port of loopback at which scrapers look for a page in this vocabulary by default, if it has one.
+    pub fn page_port(self) -> Option<u16> {
+        match self {
+            Profile::LoadPilot => Some(9090),
+            Profile::LoadDensity => Some(9646),
+            _ => None,
+        }
+    }
+
+    /// How often a run is pushed by OTLP in this vocabulary, unless told otherwise.
+    pub fn otlp_interval(self) -> Duration {
+        Duration::from_secs(if self == Profile::LoadDensity { 5 } else { 1 })
+    }
+
     /// The view that shows a run of `workload` by this vocabulary on `wire`.
     pub fn view(self, workload: &Workload, wire: Wire) -> View {
+        self.view_as(workload, wire, &Names::default())
+    }
+
+    /// The same under other `names`.
+    pub fn view_as(self, workload: &Workload, wire: Wire, names: &Names) -> View {
         let view = match self {
             Profile::Barewire => barewire::view(),
             Profile::Tigrister => tigrister::view(workload),
-            Profile::LoadDensity => loaddensity::view(wire),
+            Profile::LoadDensity => loaddensity::view(wire, names),
             Profile::LoadPilot => loadpilot::view(workload),
             Profile::LocustTelemetry => locust_telemetry::view(wire),
+        };
+        let view = match &names.service {
+            Some(service) => view.resource("service.name", service.as_str()),
+            None => view,
         };
         match wire {
             Wire::Otlp => view,
@@ -97,8 +129,13 @@ impl Profile {
 
     /// How `wire` tells of each request under this vocabulary; `None` where it does not.
     pub fn samples(self, wire: Wire) -> Option<SampleRule> {
+        self.samples_as(wire, &Names::default())
+    }
+
+    /// The same under other `names`.
+    pub fn samples_as(self, wire: Wire, names: &Names) -> Option<SampleRule> {
         match self {
-            Profile::LoadDensity => loaddensity::samples(wire),
+            Profile::LoadDensity => loaddensity::samples(wire, names),
             _ => None,
         }
     }

@@ -33,7 +33,9 @@ fn rules() -> Vec<Rule> {
         step: true,
     };
     let users = Rule::new("load_test.virtual_users.active", name::USERS).unit(Unit::One);
-    run.rules().chain([users]).chain(step.rules()).collect()
+    // In the words of the resource's `load_test.status`, which is `running` on every export.
+    let verdict = Rule::new("load_test.verdict", name::VERDICT).by("verdict").unit(Unit::One);
+    run.rules().chain([users, verdict]).chain(step.rules()).collect()
 }
 
 /// What the figures are called, of the whole run or of each step.
