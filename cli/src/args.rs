@@ -30,15 +30,16 @@ pub(crate) enum Command {
 #[derive(Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct RunArgs {
-    /// A URL, a JSON spec (a file, or the text itself), or nothing: an embedded server on loopback
+    /// A URL, a JSON spec (a file, '-' for standard input, or the text itself), or nothing: an embedded server on
+    /// loopback
     pub(crate) target: Option<String>,
 
     /// Connections kept open; without --rate each is a virtual user that waits for its response [default: 64]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     pub(crate) connections: Option<u32>,
 
     /// Threads that drive the load [default: one a core]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     pub(crate) threads: Option<u32>,
 
     /// How long to load the target, such as 10s, 1m30s or 500ms [default: 10s]
@@ -47,7 +48,7 @@ pub(crate) struct RunArgs {
 
     /// Iterations a second, each a request for every step of the plan (without a spec: one), due at fixed times whatever
     /// the target does: latency then counts from when each was due
-    #[arg(short, long, value_name = "ITERATIONS_PER_SECOND", allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "ITERATIONS_PER_SECOND", value_parser = parse_rate, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
     /// How long a request may take [default: 10s]
@@ -192,7 +193,7 @@ pub(crate) struct TargetArgs {
     pub(crate) delay: Option<Delay>,
 
     /// How many of a hundred answers are a 500
-    #[arg(long, value_name = "PCT", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PCT", value_parser = parse_percentage, default_value = "0", allow_negative_numbers = true)]
     pub(crate) errors: f64,
 
     /// Stand still for a part of every period, such as 1s/5s
@@ -284,6 +285,19 @@ impl FromStr for ExporterProfile {
         };
         Ok(ExporterProfile { exporter, profile: name.parse()? })
     }
+}
+
+fn parse_count(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("'{text}' is no whole number: write one, such as 64"))
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is no rate: write a number of iterations a second, such as 2000"))
+}
+
+fn parse_percentage(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| format!("'{text}' is no percentage: write a number from 0 to 100"))
 }
 
 /// A share of requests.

@@ -13,6 +13,7 @@ mod console;
 mod encode;
 mod exporters;
 mod failure;
+mod flags;
 mod format;
 mod interrupt;
 mod judge;
@@ -22,22 +23,24 @@ mod overrides;
 mod report;
 mod results;
 mod run;
+mod spec;
 mod summary;
 mod target;
 mod watch;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use clap::Parser as _;
 
 use args::{Arguments, Command};
+use failure::Failure;
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let outcome = arguments().and_then(|arguments| match arguments.command {
         Command::Run(args) => run::run(&args),
         Command::Target(args) => target::run(&args),
         Command::Encode(args) => encode::run(&args),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -45,4 +48,13 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Reads the command line. What the parser says itself, such as the help, it says and ends the process.
+fn arguments() -> Result<Arguments, Failure> {
+    Arguments::try_parse().or_else(|error| {
+        let words: Vec<String> =
+            env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        flags::explain(&error, &words).map_or_else(|| error.exit(), |text| Err(Failure::Usage(text)))
+    })
 }

@@ -1,8 +1,6 @@
 //! `barewire run`: the runner, the reporter and the exporters, wired together.
 
 use std::{
-    fs::File,
-    io,
     net::{Ipv4Addr, SocketAddr},
     process,
     time::{Duration, Instant},
@@ -17,7 +15,7 @@ use barewire_runner::{
 use crate::{
     args::RunArgs,
     behind::Behind,
-    bounded, console,
+    console,
     exporters::{Exporters, Page},
     failure::Failure,
     interrupt::{Interrupt, Leaving},
@@ -27,6 +25,7 @@ use crate::{
     overrides::{self, Overridden},
     report::Outcome,
     results::{Destination, Older, Results},
+    spec,
     summary::summary,
     watch::{GLANCE, Watch},
 };
@@ -34,9 +33,6 @@ use crate::{
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself. A receiver
 /// that has never answered has those 3 s alone.
 const FINAL_FLUSH: Duration = Duration::from_secs(5);
-
-/// The largest file that is read as a spec: bodies have their room in it.
-const MAX_SPEC_BYTES: u64 = 16 << 20;
 
 /// Runs what the arguments ask for. Where it cannot start, no older results are left in the file for its own.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -121,27 +117,9 @@ fn plan(args: &RunArgs) -> Result<(Overridden, Option<Target>), Failure> {
                 })?;
             (Plan::get(format!("http://{}/", target.local_addr())), Some(target))
         }
-        Some(text) if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') => {
-            (spec("the spec", text)?, None)
-        }
-        Some(path) if path.ends_with(".json") && !path.contains("://") => {
-            (spec(path, &read_spec(path)?)?, None)
-        }
-        Some(url) => (Plan::get(url), None),
+        Some(target) => (spec::plan(target)?, None),
     };
     Ok((overrides::apply(plan, args)?, embedded))
-}
-
-fn read_spec(path: &str) -> Result<String, Failure> {
-    let read = File::open(path).and_then(|file| bounded::read(file, MAX_SPEC_BYTES));
-    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
-    text.map_err(|error| {
-        Failure::Usage(format!("the spec '{path}' cannot be read: {error}; name a file that can"))
-    })
-}
-
-fn spec(origin: &str, text: &str) -> Result<Plan, Failure> {
-    Plan::from_json(text).map_err(|error| Failure::Usage(format!("{origin}: {error}")))
 }
 
 /// Tells the registry what is run; returns the id of the run.

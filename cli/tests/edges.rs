@@ -62,7 +62,7 @@ const ROWS: &[(&[&str], &[&str])] = &[
     (&["run", "--log", "json:folder"], &["--log: ", "'folder'"]),
     (&["run", "1GB.json"], &["the spec '1GB.json' cannot be read: more than 16 MiB"]),
     (&["run", "folder.json"], &["the spec 'folder.json' cannot be read"]),
-    (&["run", "binary.json"], &["the spec 'binary.json' cannot be read", "utf-8"]),
+    (&["run", "binary.json"], &["the spec 'binary.json' cannot be read", "save it as UTF-8"]),
     (&["run", "deep.json"], &["deep.json: steps[0]"]),
     (&["run", "steps.json"], &["steps: 10001 are too many: 10000 are the most"]),
     (&["encode", "influx", "1GB.json"], &["1GB.json: cannot be read (more than 64 MiB)"]),

@@ -58,7 +58,8 @@ pub use log::{JsonLog, Origin};
 pub use outcome::Failure;
 pub use plan::{
     DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_MAX_DROPPED_PERCENT, DEFAULT_TIMEOUT, Kind, Measured,
-    Percent, Plan, PlanError, Stage, Step, ThinkTime, Threshold, Verdict, Workload, parse_duration,
+    Percent, Plan, PlanError, Stage, Step, ThinkTime, Threshold, Verdict, Workload, is_slip, parse_duration,
+    plain,
 };
 pub use profile::{Names, Profile, Wire};
 pub use run::{Drain, Run, RunError, Totals};

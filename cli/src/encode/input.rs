@@ -178,16 +178,19 @@ fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Refusal> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { path };
-        Refusal { path, reason: error.into_inner().to_string() }
+        Refusal { path, reason: barewire_runner::plain(&error.into_inner().to_string()) }
     })?;
-    deserializer.end().map_err(|error| Refusal { path: String::new(), reason: error.to_string() })?;
+    deserializer.end().map_err(|error| Refusal {
+        path: String::new(),
+        reason: barewire_runner::plain(&error.to_string()),
+    })?;
     Ok(value)
 }
 
 /// Like [`read`], for a part of the input, in which a line and a column say nothing.
 fn read_part<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, Refusal> {
     read(json.get().as_bytes()).map_err(|mut refusal| {
-        let end = refusal.reason.rfind(" at line ").unwrap_or(refusal.reason.len());
+        let end = refusal.reason.rfind(" (line ").unwrap_or(refusal.reason.len());
         refusal.reason.truncate(end);
         refusal
     })
@@ -215,7 +218,7 @@ impl Input<'_> {
     fn into_document(self) -> Result<Document, Refusal> {
         let is_empty = self.rows.is_empty() && self.events.is_empty() && self.service_checks.is_empty();
         if self.points.is_none() && is_empty {
-            return Err(Refusal { path: String::new(), reason: "missing field `points`".to_owned() });
+            return Err(Refusal { path: String::new(), reason: "'points' is missing: add it".to_owned() });
         }
         let points = self.points.into_iter().flatten().enumerate();
         let points = points.map(|(at, point)| {

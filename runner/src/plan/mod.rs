@@ -11,6 +11,7 @@ mod percent;
 mod serde_think;
 mod span;
 mod threshold;
+mod words;
 mod workload;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -24,6 +25,7 @@ pub use self::{
     percent::Percent,
     span::parse_duration,
     threshold::{Measured, Threshold, Verdict},
+    words::{is_slip, plain},
     workload::Workload,
 };
 
@@ -57,7 +59,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// assert_eq!(plan.check()?.scheduled(), Some(30_000));
 ///
 /// let refused = Plan::from_json(r#"{"target": "http://h", "step": []}"#).unwrap_err();
-/// assert!(refused.to_string().starts_with("step: unknown field `step`, expected one of `name`, `type`"));
+/// assert!(refused.to_string().starts_with("step: there is no field 'step': write 'steps'"));
 /// # Ok::<(), barewire_runner::PlanError>(())
 /// ```
 ///
@@ -202,9 +204,9 @@ impl Plan {
             let path = error.path().to_string();
             // These stand for the whole text.
             let field = if path == "." || path == "?" { String::new() } else { path };
-            PlanError::new(field, error.into_inner().to_string())
+            PlanError::new(field, plain(&error.into_inner().to_string()))
         })?;
-        json.end().map_err(|error| PlanError::new("", error.to_string()))?;
+        json.end().map_err(|error| PlanError::new("", plain(&error.to_string())))?;
         Ok(plan)
     }
 

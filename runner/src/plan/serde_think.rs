@@ -31,6 +31,14 @@ impl<'de> Visitor<'de> for ThinkTimeVisitor {
         span::parse_duration(text).map(ThinkTime::constant).map_err(E::custom)
     }
 
+    fn visit_u64<E: Error>(self, number: u64) -> Result<ThinkTime, E> {
+        Err(E::custom(span::without_unit(number)))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<ThinkTime, E> {
+        Err(E::custom(span::without_unit(number)))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ThinkTime, A::Error> {
         let Range { min, max } = Range::deserialize(MapAccessDeserializer::new(map))?;
         if min > max {

@@ -1,8 +1,11 @@
 //! Durations as people write them: `10s`, `1m30s`, `250ms`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserializer,
+    de::{Error, Visitor},
+};
 
 /// The units, with their nanoseconds.
 const UNITS: [(&str, u64); 8] = [
@@ -67,7 +70,34 @@ fn fraction_ns(digits: &str, unit_ns: u64) -> Option<u64> {
 
 /// For `#[serde(deserialize_with)]`.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
+    from.deserialize_any(DurationVisitor)
+}
+
+struct DurationVisitor;
+
+impl Visitor<'_> for DurationVisitor {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#"a duration such as "10s""#)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+        parse_duration(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Duration, E> {
+        Err(E::custom(without_unit(number)))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Duration, E> {
+        Err(E::custom(without_unit(number)))
+    }
+}
+
+/// A number that may be meant in seconds or in milliseconds, as other tools have it.
+pub(super) fn without_unit(number: impl fmt::Display) -> String {
+    format!("{number} has no unit: write \"{number}s\" or \"{number}ms\"")
 }
 
 /// The same for a field that may be left out.

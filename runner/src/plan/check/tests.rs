@@ -198,33 +198,53 @@ fn a_refusal_names_the_field_the_value_and_the_remedy() {
 #[test]
 fn text_that_is_no_plan_is_refused_by_path() {
     let rows = [
+        (r#", "step": []"#, "step: there is no field 'step': write 'steps'"),
+        (r#", "vus": 5"#, "vus: there is no field 'vus': write 'users'"),
         (
-            r#", "step": []"#,
-            "step: unknown field `step`, expected one of `name`, `type`, `target`, `steps`, `users`, `rate`, `connections`, `threads`, `duration`, `iterations`, `ramp_up`, `ramp_down`, `stages`, `think_time`, `timeout`, `drain`, `thresholds`, `max_dropped`",
+            r#", "bogus": 5"#,
+            "bogus: there is no field 'bogus': leave it out, or write one of name, type, target, steps, users, rate, connections, threads, duration, iterations, ramp_up, ramp_down, stages, think_time, timeout, drain, thresholds, max_dropped",
+        ),
+        (r#", "steps": [{}, {"uri": "/"}]"#, "steps[1].uri: there is no field 'uri': write 'url'"),
+        (r#", "stages": [{"target": 5}]"#, "stages[0].target: there is no field 'target': write 'users'"),
+        (r#", "stages": [{"users": 5}]"#, "stages[0]: 'duration' is missing: add it"),
+        (r#", "users": -1"#, "users: -1 cannot stand here: give a whole number from 0 to 4294967295"),
+        (r#", "users": 1.5"#, "users: 1.5 cannot stand here: give a whole number from 0 to 4294967295"),
+        (r#", "users": null, "users": 1"#, "'users' is given twice: leave one of them out"),
+        (r#", "rate": "fast""#, "rate: \"fast\" cannot stand here: give a number"),
+        (r#", "steps": [5]"#, "steps[0]: 5 cannot stand here: give an object in { }"),
+        (r#", "steps": {}"#, "steps: an object cannot stand here: give a list in [ ]"),
+        (r#", "steps": [{"url": 5}]"#, "steps[0].url: 5 cannot stand here: give text in quotes"),
+        (
+            r#", "steps": [{"headers": {"X": 5}}]"#,
+            "steps[0].headers.X: 5 cannot stand here: give text in quotes",
         ),
         (
-            r#", "steps": [{}, {"uri": "/"}]"#,
-            "steps[1].uri: unknown field `uri`, expected one of `name`, `method`, `url`, `headers`, `body`, `expect_status`, `think_time`",
+            r#", "steps": [{"expect_status": [99999]}]"#,
+            "steps[0].expect_status[0]: 99999 cannot stand here: give a whole number from 0 to 65535",
         ),
-        (r#", "users": -1"#, "users: invalid value: integer `-1`, expected u32"),
+        (r#", "duration": 10"#, "duration: 10 has no unit: write \"10s\" or \"10ms\""),
+        (r#", "duration": 1.5"#, "duration: 1.5 has no unit: write \"1.5s\" or \"1.5ms\""),
+        (r#", "duration": -1"#, "duration: -1 cannot stand here: give a duration such as \"10s\""),
         (
             r#", "duration": "90""#,
             "duration: '90' is not a duration: write a number and a unit, such as 10s, 1m30s or 250ms",
         ),
         (r#", "think_time": {"min": "2s", "max": "1s"}"#, "think_time: min is longer than max: swap them"),
+        (r#", "think_time": 5"#, "think_time: 5 has no unit: write \"5s\" or \"5ms\""),
         (
-            r#", "think_time": 5"#,
-            "think_time: invalid type: integer `5`, expected a duration such as \"1s\", or {\"min\": \"1s\", \"max\": \"5s\"}",
+            r#", "think_time": true"#,
+            "think_time: true cannot stand here: give a duration such as \"1s\", or {\"min\": \"1s\", \"max\": \"5s\"}",
         ),
+        (r#", "thresholds": [5]"#, "thresholds[0]: 5 cannot stand here: give text in quotes"),
         (
             r#", "type": "smoke""#,
-            "type: unknown variant `smoke`, expected one of `load`, `stress`, `spike`, `soak`, `custom`",
+            "type: 'smoke' is not known: write one of load, stress, spike, soak, custom",
         ),
-        (r#"} x"#, "trailing characters"),
+        (r#"} x"#, "there is more text behind the end of the JSON: leave it out"),
     ];
     for (fields, expected) in rows {
         let refused = refusal(fields);
-        assert_eq!(refused.split(" at line ").next(), Some(expected));
+        assert_eq!(refused.split(" (line ").next(), Some(expected));
     }
     let threshold = refusal(r#", "thresholds": ["p95 < 5", "p96 < 5"]"#);
     assert!(threshold.starts_with("thresholds[1]: 'p96 < 5' is not a threshold: "), "{threshold}");
