@@ -15,6 +15,12 @@ use crate::{bounded, failure::Failure};
 /// The text that stands for standard output.
 const STDOUT: &str = "-";
 
+/// The paths that stand for it as well. A file behind them is not replaced, because the summary would go to the old one.
+const STDOUT_PATHS: [&str; 4] = [STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// The beginnings of paths to what the process has open.
+const DESCRIPTORS: [&str; 3] = ["/dev/stderr", "/dev/fd", "/proc"];
+
 /// What a new file may allow; the process's mask takes its part away.
 const NEW_FILE: u32 = 0o666;
 
@@ -25,8 +31,8 @@ const MAX_RESULTS_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub(crate) enum Destination {
     Stdout,
-    /// A file, by the path that its links lead to. It is replaced at the end.
-    File(PathBuf),
+    /// A file, by the path that was given and the one that its links lead to. It is replaced at the end.
+    File(PathBuf, PathBuf),
     /// A pipe, a device or a socket.
     Stream(PathBuf, File),
 }
@@ -41,19 +47,19 @@ impl Destination {
         }
         let opened = match fs::metadata(path) {
             Ok(about) if about.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-            Ok(about) if !about.is_file() => {
-                let stream = OpenOptions::new().write(true).open(path);
+            Ok(about) if !about.is_file() || DESCRIPTORS.iter().any(|start| path.starts_with(start)) => {
+                let stream = OpenOptions::new().append(true).open(path);
                 stream.map(|stream| Destination::Stream(path.to_owned(), stream))
             }
-            about => resolve(path).and_then(|path| {
+            about => resolve(path).and_then(|file| {
                 // Dropped at once, so that a process that is killed leaves nothing behind.
-                beside(&path, about.ok().as_ref())?;
-                Ok(Destination::File(path))
+                beside(&file, about.ok().as_ref())?;
+                Ok(Destination::File(path.to_owned(), file))
             }),
         };
         opened.map_err(|error| {
-            let path = path.display();
-            Failure::Usage(format!("--results: '{path}' cannot be written: {error}; choose another file"))
+            let (path, why) = (path.display(), reason(&error));
+            Failure::Usage(format!("--results: '{path}' cannot be written: {why}; choose another file"))
         })
     }
 
@@ -66,20 +72,22 @@ impl Destination {
         let (path, written) = match self {
             Destination::Stdout => (PathBuf::from(STDOUT), io::stdout().write_all(text.as_bytes())),
             Destination::Stream(path, mut stream) => (path, stream.write_all(text.as_bytes())),
-            Destination::File(path) => {
-                let replaced = replace(&path, text);
-                (path, replaced)
-            }
+            Destination::File(path, file) => (path, replace(&file, text)),
         };
         written.map_err(|error| {
-            let path = path.display();
-            Failure::Defect(format!("--results: '{path}' could not be written, and is as it was: {error}"))
+            let (path, why) = (path.display(), reason(&error));
+            Failure::Defect(format!("--results: '{path}' could not be written, and is as it was: {why}"))
         })
     }
 }
 
 pub(crate) fn is_stdout(path: &Path) -> bool {
-    path == Path::new(STDOUT)
+    STDOUT_PATHS.iter().any(|known| path == Path::new(known))
+}
+
+/// The error without the path of the file beside, of which the user knows nothing.
+fn reason(error: &io::Error) -> String {
+    error.to_string().split(" at path ").next().unwrap_or_default().to_owned()
 }
 
 /// Replaces a file by another one beside it, which has reached the disk before.
@@ -104,10 +112,14 @@ fn beside(path: &Path, about: Option<&Metadata>) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// The path without its links, so that a file is replaced and not a link to it.
+/// The path without its links, so that a file is replaced and not a link to it, be it a link to a file that is not there
+/// yet. Links in a circle are an error of the system.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(link) => resolve(&path.parent().unwrap_or(Path::new(".")).join(link)),
+            Err(_) => Ok(path.to_owned()),
+        },
         resolved => resolved,
     }
 }
@@ -173,6 +185,26 @@ mod tests {
         fs::write(&other, "").unwrap();
         let mode = |path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&file), mode(&other));
+    }
+
+    #[test]
+    fn a_link_to_a_file_that_is_not_there_yet_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink("r.json", &link).unwrap();
+        Destination::open(&link).unwrap().write("new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(folder.path().join("r.json")).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_by_the_path_that_was_given() {
+        let refused = Destination::open(Path::new("/no/such/r.json")).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("--results: '/no/such/r.json' cannot be written: No such file"),
+            "{refused}"
+        );
+        assert!(!refused.contains("at path"), "{refused}");
     }
 
     #[test]
