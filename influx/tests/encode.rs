@@ -253,6 +253,26 @@ fn an_exponential_histogram_has_percentiles_of_its_buckets() {
 }
 
 #[test]
+fn the_topmost_bucket_of_floats_and_those_beyond_are_told_by_the_largest_float() {
+    for (scale, offset) in [(0, 1023), (0, i32::MAX), (i32::MIN, 0), (-10, 1), (20, i32::MAX)] {
+        let none = || ExponentialBuckets { offset: 0, counts: Vec::new() };
+        let value = Value::from(Exponential {
+            scale,
+            zero_count: 0,
+            positive: ExponentialBuckets { offset, counts: vec![1] },
+            negative: none(),
+            sum: Number::Int(9),
+            min: None,
+            max: None,
+        });
+        let (line, encoded) = encode(&mut Encoder::new(), &frame(vec![point(Metric::new("m"), value)]));
+        assert_eq!(encoded, Encoded { points: 1, left_out: 0 });
+        let p50 = line.split_once("p50=").unwrap().1.split(',').next().unwrap().parse::<f64>().unwrap();
+        assert!(line.starts_with("m count=1i,sum=9,") && p50 == f64::MAX, "{scale} {offset}: {line}");
+    }
+}
+
+#[test]
 fn what_was_recorded_counts_since_the_start_and_has_percentiles_of_window_and_run() {
     let registry = Registry::new("test");
     let took = registry.histogram(Metric::new("took").unit(Unit::Seconds).label("step", "a"));

@@ -117,12 +117,31 @@ fn a_full_frame_has_every_part_in_its_place() {
             r#""count":"3","sum":4.0015,"bucketCounts":["1","0","2"],"explicitBounds":[0.005,1],"min":0.0015,"max":3}],"#,
             r#""aggregationTemporality":2}},"#,
             r#"{"name":"size","unit":"By","exponentialHistogram":{"dataPoints":["#,
-            r#"{"startTimeUnixNano":"1","timeUnixNano":"2","count":"11","sum":-7.25,"scale":3,"zeroCount":"1","#,
+            r#"{"startTimeUnixNano":"1","timeUnixNano":"2","count":"11","scale":3,"zeroCount":"1","#,
             r#""positive":{"offset":-2,"bucketCounts":["1","0","4"]},"negative":{"offset":9,"bucketCounts":["5"]},"min":-4.5}],"#,
             r#""aggregationTemporality":2}},"#,
             r#"{"name":"users","gauge":{"dataPoints":[{"timeUnixNano":"2","asInt":"-3"}]}}]}]}]}"#,
         )
     );
+}
+
+#[test]
+fn a_sum_is_written_only_where_nothing_below_zero_was_counted() {
+    let of = |bounds: &[f64], counts: &[u64], sum: f64| {
+        let (bounds, counts) = (bounds.into(), counts.to_vec());
+        Value::from(Explicit { bounds, counts, sum: Number::Float(sum), min: None, max: None })
+    };
+    for (value, has_sum) in [
+        (of(&[0.0, 1.0], &[0, 1, 1], 3.0), true),
+        (of(&[], &[1], 3.0), true),
+        (of(&[-1.0, 1.0], &[1, 0, 1], 3.0), false),
+        (of(&[], &[1], -3.0), false),
+        (of(&[], &[1], f64::NAN), false),
+    ] {
+        let told = format!("{value:?}");
+        let document = document(frame(vec![point(Metric::new("h"), value)]));
+        assert_eq!(document.contains(r#","sum":"#), has_sum, "{told}: {document}");
+    }
 }
 
 #[test]

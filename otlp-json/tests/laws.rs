@@ -350,7 +350,11 @@ mod naive {
                     return None;
                 }
                 json["count"] = json!(count(&[&histogram.counts])?);
-                json["sum"] = double(histogram.sum);
+                if !is_below_zero(histogram.sum)
+                    && histogram.bounds.first().is_none_or(|&lowest| lowest >= 0.0)
+                {
+                    json["sum"] = double(histogram.sum);
+                }
                 json["bucketCounts"] = json!(strings(&histogram.counts));
                 json["explicitBounds"] = json!(histogram.bounds.to_vec());
                 ends(&mut json, histogram.min, histogram.max);
@@ -361,7 +365,10 @@ mod naive {
                     return None;
                 }
                 json["count"] = json!(count(&[&positive.counts, &negative.counts, &[*zero_count]])?);
-                json["sum"] = double(histogram.sum);
+                if !is_below_zero(histogram.sum) && histogram.negative.counts.iter().all(|&count| count == 0)
+                {
+                    json["sum"] = double(histogram.sum);
+                }
                 json["scale"] = json!(scale);
                 json["zeroCount"] = json!(zero_count.to_string());
                 json["positive"] = buckets(positive);
@@ -443,5 +450,14 @@ mod naive {
 
     fn non_empty(text: &str) -> Option<&str> {
         (!text.is_empty()).then_some(text)
+    }
+}
+
+/// Whether a number is not at least zero, as one that is no number.
+fn is_below_zero(number: Number) -> bool {
+    match number {
+        Number::Int(int) => int < 0,
+        Number::Float(float) => float.is_nan() || float < 0.0,
+        Number::Decimal { .. } => false,
     }
 }

@@ -121,21 +121,25 @@ impl Lines<'_> {
 
     /// Nothing, and half a histogram behind it, if the format cannot carry it.
     fn push_exponential(&mut self, text: &HistogramText, histogram: &Exponential) -> Option<()> {
-        let mut lowest = None;
-        let (mut count, mut below) = (0_u64, f64::NEG_INFINITY);
-        for (bound, in_bucket) in buckets(histogram).filter(|&(_, in_bucket)| in_bucket > 0) {
-            if !bound.is_finite() || bound <= below {
-                return None;
-            }
-            below = bound;
-            lowest.get_or_insert(bound);
+        let mut used = histogram.buckets().filter(|&(_, in_bucket)| in_bucket > 0).peekable();
+        let lowest = used.peek().map(|&(bound, _)| bound);
+        let mut count = 0_u64;
+        while let Some((bound, in_bucket)) = used.next() {
             count = count.checked_add(in_bucket)?;
-            self.out.extend_from_slice(&text.bucket);
-            push_bound(self.out, self.format, bound);
-            self.out.extend_from_slice(b"\"} ");
-            self.push_count(count);
+            // Buckets finer than floats have one line, and those beyond floats the one without a bound.
+            let is_last = used.peek().is_none_or(|&(next, _)| next > bound);
+            if is_last && bound < f64::INFINITY {
+                self.push_bucket(text, bound.max(f64::MIN) + 0.0, count);
+            }
         }
         self.push_rest(text, lowest, count, histogram.sum)
+    }
+
+    fn push_bucket(&mut self, text: &HistogramText, bound: f64, count: u64) {
+        self.out.extend_from_slice(&text.bucket);
+        push_bound(self.out, self.format, bound);
+        self.out.extend_from_slice(b"\"} ");
+        self.push_count(count);
     }
 
     /// The bucket without a bound, the sum and the count.
@@ -165,16 +169,4 @@ fn is_count(number: Number) -> bool {
         Number::Float(float) => float >= 0.0,
         Number::Decimal { .. } => true,
     }
-}
-
-/// Upper bound and count of each bucket, from the lowest to the highest.
-fn buckets(histogram: &Exponential) -> impl Iterator<Item = (f64, u64)> {
-    let Exponential { positive, negative, .. } = histogram;
-    let step = f64::exp2(-f64::from(histogram.scale));
-    let power = move |offset: i32, index: usize| f64::exp2((f64::from(offset) + index as f64) * step);
-    let below_zero = negative.counts.iter().enumerate().rev();
-    let below_zero = below_zero.map(move |(index, &count)| (-power(negative.offset, index), count));
-    let above_zero = positive.counts.iter().enumerate();
-    let above_zero = above_zero.map(move |(index, &count)| (power(positive.offset, index + 1), count));
-    below_zero.chain([(0.0, histogram.zero_count)]).chain(above_zero)
 }

@@ -237,18 +237,32 @@ h_count 21
 }
 
 #[test]
-fn an_exponential_histogram_beyond_floats_is_left_out() {
-    for value in [
-        exponential(0, (1024, &[1]), (0, &[]), 0),
-        exponential(-20, (i32::MAX, &[1]), (0, &[]), 0),
-        exponential(i32::MIN, (-1, &[1]), (0, &[]), 0),
-        exponential(i32::MAX, (0, &[1, 1]), (0, &[]), 0),
-        exponential(0, (-2000, &[1]), (0, &[]), 1),
-        exponential(0, (0, &[u64::MAX, 1]), (0, &[]), 0),
+fn exponential_buckets_at_the_end_of_floats_and_beyond_are_in_the_last_bucket_or_joined() {
+    let (low, high) = ("-1.7976931348623157e+308", "8.98846567431158e+307");
+    for (value, expected) in [
+        // The topmost bucket of floats.
+        (exponential(0, (1023, &[1]), (0, &[]), 0), &[("+Inf", 1)][..]),
+        (exponential(0, (1022, &[2, 1]), (0, &[]), 0), &[(high, 2), ("+Inf", 3)]),
+        (exponential(0, (1024, &[1]), (0, &[]), 0), &[("+Inf", 1)]),
+        (exponential(-20, (i32::MAX, &[1]), (0, &[]), 0), &[("+Inf", 1)]),
+        (exponential(i32::MIN, (0, &[1]), (0, &[]), 0), &[("+Inf", 1)]),
+        (exponential(i32::MIN, (-1, &[1]), (0, &[]), 0), &[("1", 1), ("+Inf", 1)]),
+        (exponential(i32::MAX, (0, &[1, 1]), (0, &[]), 0), &[("1", 2), ("+Inf", 2)]),
+        (exponential(0, (-2000, &[1]), (-2000, &[1]), 1), &[("0", 3), ("+Inf", 3)]),
+        (exponential(0, (0, &[]), (i32::MAX, &[1]), 0), &[(low, 1), ("+Inf", 1)]),
     ] {
-        let (page, encoded) = fresh(Format::OpenMetrics, vec![point(Metric::new("h"), value)]);
-        assert_eq!((page.as_str(), encoded), ("# EOF\n", Encoded { points: 0, left_out: 1 }));
+        let (page, encoded) = fresh(Format::Text004, vec![point(Metric::new("h"), value)]);
+        let buckets = page.lines().filter_map(|line| line.strip_prefix("h_bucket{le=\"")?.split_once("\"} "));
+        let buckets: Vec<_> = buckets.collect();
+        assert_eq!(buckets.len(), expected.len(), "{page}");
+        for ((le, count), (begins, expected)) in buckets.into_iter().zip(expected) {
+            assert!(le.starts_with(begins) && count == expected.to_string(), "{page}");
+        }
+        assert_eq!((encoded.points, encoded.left_out), (1, 0));
     }
+    let overflowing = exponential(0, (0, &[u64::MAX, 1]), (0, &[]), 0);
+    let (page, encoded) = fresh(Format::OpenMetrics, vec![point(Metric::new("h"), overflowing)]);
+    assert_eq!((page.as_str(), encoded.points, encoded.left_out), ("# EOF\n", 0, 1));
 }
 
 #[test]

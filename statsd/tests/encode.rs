@@ -200,6 +200,28 @@ fn buckets_are_shown_by_their_middles() {
 }
 
 #[test]
+fn the_topmost_bucket_of_floats_and_those_beyond_are_told_as_finite_values() {
+    for (scale, offset) in
+        [(0, 1023), (0, i32::MAX), (0, i32::MIN), (i32::MIN, 0), (i32::MAX, i32::MIN), (20, i32::MAX)]
+    {
+        let exponential = Exponential {
+            scale,
+            zero_count: 0,
+            positive: ExponentialBuckets { offset, counts: vec![1] },
+            negative: ExponentialBuckets { offset, counts: vec![1] },
+            sum: Number::Int(0),
+            min: None,
+            max: None,
+        };
+        let lines = encode(Metric::new("a"), exponential.into()).concat();
+        let values = lines.trim_start_matches("a:").split_once('|').unwrap().0;
+        let values: Vec<f64> = values.split(':').map(|value| value.parse().unwrap()).collect();
+        let is_symmetric = values.len() == 2 && values[0] == -values[1];
+        assert!(is_symmetric && values.iter().all(|value| value.is_finite()), "{scale} {offset}: {lines}");
+    }
+}
+
+#[test]
 fn many_values_are_packed_into_lines_that_fit() {
     let values: Vec<u64> = (0..120).map(|step| 1_000_000 + step * 20_000).collect();
     let frame = frame([(Metric::new("took").label("k", "v"), recorded(&values))]);

@@ -175,6 +175,26 @@ impl Exponential {
     pub fn count(&self) -> u64 {
         self.positive.counts.iter().chain(&self.negative.counts).sum::<u64>() + self.zero_count
     }
+
+    /// The magnitude at which bucket `index` begins and the one below it ends: infinite beyond what a float holds, and 0
+    /// below. It is a number at any scale and index.
+    #[allow(clippy::cast_precision_loss, reason = "an index is an i32, or one more")]
+    pub fn edge(&self, index: i64) -> f64 {
+        // Not by the formula, which has no answer where a step is infinite.
+        if index == 0 { 1.0 } else { f64::exp2(index as f64 * f64::exp2(-f64::from(self.scale))) }
+    }
+
+    /// Upper bound and count of each bucket, from the lowest to the highest; bounds of neighbours may be equal.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        let edge = |buckets: &ExponentialBuckets, at: usize| {
+            self.edge(i64::from(buckets.offset).saturating_add(i64::try_from(at).unwrap_or(i64::MAX)))
+        };
+        let below_zero = self.negative.counts.iter().enumerate().rev();
+        let below_zero = below_zero.map(move |(at, &count)| (-edge(&self.negative, at), count));
+        let above_zero = self.positive.counts.iter().enumerate();
+        let above_zero = above_zero.map(move |(at, &count)| (edge(&self.positive, at + 1), count));
+        below_zero.chain([(0.0, self.zero_count)]).chain(above_zero)
+    }
 }
 
 /// A histogram as it was recorded: integers, in the recorded form of the metric's unit.

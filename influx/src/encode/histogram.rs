@@ -141,23 +141,12 @@ fn mean(distribution: &Distribution, decimals: u8) -> f64 {
 fn quantile(histogram: &Exponential, count: u64, q: f64) -> Option<f64> {
     let rank = ((q * count as f64).ceil() as u64).clamp(1, count.max(1));
     let mut seen = 0;
-    let (bound, _) = bounds(histogram).find(|(_, in_bucket)| {
+    let (bound, _) = histogram.buckets().find(|(_, in_bucket)| {
         seen += in_bucket;
         seen >= rank
     })?;
+    // The format has no infinity, and no value is beyond the largest float.
+    let bound = bound.clamp(f64::MIN, f64::MAX);
     let above = histogram.min.map_or(bound, |min| bound.max(min.to_f64()));
     Some(histogram.max.map_or(above, |max| above.min(max.to_f64())))
-}
-
-/// Upper bound and count of each bucket, from the lowest to the highest.
-#[allow(clippy::cast_precision_loss, reason = "an index is an i32")]
-fn bounds(histogram: &Exponential) -> impl Iterator<Item = (f64, u64)> {
-    let Exponential { scale, zero_count, positive, negative, .. } = histogram;
-    let step = f64::exp2(-f64::from(*scale));
-    let power = move |offset: i32, index: usize| f64::exp2((f64::from(offset) + index as f64) * step);
-    let below_zero = negative.counts.iter().enumerate().rev();
-    let below_zero = below_zero.map(move |(index, &count)| (-power(negative.offset, index), count));
-    let above_zero = positive.counts.iter().enumerate();
-    let above_zero = above_zero.map(move |(index, &count)| (power(positive.offset, index + 1), count));
-    below_zero.chain([(0.0, *zero_count)]).chain(above_zero)
 }

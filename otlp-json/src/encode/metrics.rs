@@ -280,13 +280,15 @@ fn push_histogram(bounds: &[u8], value: &Value, out: &mut Vec<u8>) -> bool {
     match value {
         Value::Histogram(histogram) => {
             let Some(count) = explicit_count(histogram) else { return false };
-            push_count_and_sum(count, histogram.sum, out);
+            let has_negative = histogram.bounds.first().is_some_and(|&lowest| lowest < 0.0);
+            push_count_and_sum(count, ascending_sum(histogram.sum, has_negative), out);
             push_explicit(bounds, histogram, out);
             push_ends(histogram.min, histogram.max, out);
         }
         Value::ExponentialHistogram(histogram) => {
             let Some(count) = exponential_count(histogram) else { return false };
-            push_count_and_sum(count, histogram.sum, out);
+            let has_negative = histogram.negative.counts.iter().any(|&count| count > 0);
+            push_count_and_sum(count, ascending_sum(histogram.sum, has_negative), out);
             push_exponential(histogram, out);
             push_ends(histogram.min, histogram.max, out);
         }
@@ -296,11 +298,20 @@ fn push_histogram(bounds: &[u8], value: &Value, out: &mut Vec<u8>) -> bool {
 }
 
 /// What both kinds of histogram begin with.
-fn push_count_and_sum(count: u64, sum: Number, out: &mut Vec<u8>) {
+fn push_count_and_sum(count: u64, sum: Option<Number>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"count":""#);
     push_u64(out, count);
-    out.extend_from_slice(br#"","sum":"#);
-    push_double(sum, out);
+    out.push(b'"');
+    if let Some(sum) = sum {
+        out.extend_from_slice(br#","sum":"#);
+        push_double(sum, out);
+    }
+}
+
+/// A sum that only grows. OTLP's definition of the field: with negative events it "should not be filled out", as
+/// readers take it for a counter.
+fn ascending_sum(sum: Number, has_negative: bool) -> Option<Number> {
+    (!has_negative && is_ascending(sum)).then_some(sum)
 }
 
 fn push_explicit(bounds: &[u8], histogram: &Explicit, out: &mut Vec<u8>) {

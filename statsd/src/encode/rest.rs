@@ -5,9 +5,6 @@ use barewire::{
     view::{Explicit, Exponential, ExponentialBuckets, Number, Recorded, Value},
 };
 
-/// The scales of exponential histograms that OTLP's data model knows.
-const SCALES: std::ops::RangeInclusive<i32> = -10..=20;
-
 /// What a series has counted and not delivered yet.
 #[derive(Debug, Default)]
 pub(super) enum Rest {
@@ -221,15 +218,14 @@ fn explicit(histogram: &Explicit, out: &mut Vec<Weighted>) -> bool {
 }
 
 fn exponential<'h>(histogram: &'h Exponential, out: &mut Vec<Weighted>) -> bool {
-    let Exponential { scale, zero_count, positive, negative, .. } = histogram;
-    if !SCALES.contains(scale) {
-        return false;
-    }
+    let Exponential { zero_count, positive, negative, .. } = histogram;
     let (min, max) = (known(histogram.min), known(histogram.max));
-    let width = f64::exp2(-f64::from(*scale));
     // The ends of each bucket in use, as magnitudes.
     let magnitudes = |buckets: &'h ExponentialBuckets| {
-        let edge = move |at: usize| f64::exp2((f64::from(buckets.offset) + to_f64(at as u64)) * width);
+        let index =
+            |at: usize| i64::from(buckets.offset).saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
+        // No value is beyond the largest float, and the format has no infinity.
+        let edge = move |at: usize| histogram.edge(index(at)).min(f64::MAX);
         let used = buckets.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         used.map(move |(at, count)| (edge(at), edge(at + 1), *count))
     };
@@ -237,9 +233,6 @@ fn exponential<'h>(histogram: &'h Exponential, out: &mut Vec<Weighted>) -> bool 
     let zeros = (*zero_count > 0).then_some((0.0, 0.0, *zero_count));
     for (low, high, count) in below.chain(zeros).chain(magnitudes(positive)) {
         let value = within(low.midpoint(high), min, max);
-        if !value.is_finite() {
-            return false;
-        }
         out.push(Weighted { low, value: Number::Float(value), count });
     }
     true
