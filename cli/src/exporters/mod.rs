@@ -184,7 +184,7 @@ mod tests {
             let Command::Run(args) = Arguments::try_parse_from(line).expect("a command line").command else {
                 panic!("another command")
             };
-            let settings = Settings::read(&args).ok().expect("settings");
+            let Ok(settings) = Settings::read(&args) else { panic!("no settings") };
             assert_eq!(interval(&asked(&args), &settings), Duration::from_secs(seconds), "{words:?}");
         }
     }
@@ -199,7 +199,7 @@ mod tests {
             let Command::Run(args) = Arguments::try_parse_from(line).expect("a command line").command else {
                 panic!("another command")
             };
-            let settings = Settings::read(&args).ok().expect("settings");
+            let Ok(settings) = Settings::read(&args) else { panic!("no settings") };
             assert_eq!(settings.check(&asked(&args)).is_ok(), is_fine, "{words:?}");
         }
     }
