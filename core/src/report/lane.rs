@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{Histogram, Label, Metric, Registry, Shard, Snapshot, Unit, sync::Mutex};
 
+/// The time that a thread whose last export lasted until its deadline has to say so.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
 /// The sampler's side of a lane.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -101,8 +104,8 @@ impl Lane {
 
     /// Waits for the end of the thread. A receiver that is mute by the first deadline has no second one.
     fn ends_in_time(&self, ending: Ending) -> bool {
-        self.handover.wait_for_end(ending.mute)
-            || (!self.account.is_mute() && self.handover.wait_for_end(ending.answering))
+        self.handover.wait_for_end(ending.mute + LAST_WORD)
+            || (!self.account.is_mute() && self.handover.wait_for_end(ending.answering + LAST_WORD))
     }
 
     /// The part of a lane that is there for everyone.
