@@ -76,7 +76,9 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "{how} {items} {what}: {}", message.unwrap_or_default())
             }
             News::Remark { items, accepted, rejected, message } => {
-                write!(f, "delivers {items} in part: {rejected} of {} were rejected", accepted + rejected)?;
+                let (how, part) =
+                    if accepted == 0 { ("does not deliver", "") } else { ("delivers", " in part") };
+                write!(f, "{how} {items}{part}: {rejected} of {} were rejected", accepted + rejected)?;
                 message.map_or(Ok(()), |message| write!(f, ": {message}"))
             }
         }
@@ -152,6 +154,8 @@ mod tests {
         );
         assert_eq!(tell(5, 0, None, false), "otlp delivers all points again");
         assert_eq!(tell(5, 0, None, false), "");
+        assert_eq!(tell(0, 2, Some("bad"), true), "otlp does not deliver points: 2 of 2 were rejected: bad");
+        assert_eq!(tell(3, 0, None, false), "otlp delivers all points again");
         assert_eq!(tell(3, 2, None, false), "otlp delivers points in part: 2 of 5 were rejected");
     }
 
