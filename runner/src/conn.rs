@@ -163,8 +163,11 @@ impl Conn {
     /// Whether the connection is made; an error if it never will be.
     pub(crate) fn is_connected(&self) -> io::Result<bool> {
         let Some(stream) = &self.stream else { return Ok(false) };
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
+        match stream.take_error()? {
+            // It was made, and reset since: what came before that is there to be read.
+            Some(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(true),
+            Some(error) => return Err(error),
+            None => {}
         }
         match stream.peer_addr() {
             Ok(_) => Ok(true),

@@ -135,6 +135,12 @@ fn an_answer_that_comes_with_the_connection_is_the_answer_to_its_first_request()
     });
     let (_, figures) = run_step(keeping, 1, Step::default());
     assert_eq!(classes(&figures), ["status:1"], "open");
+    let resetting = server(|mut stream| {
+        stream.write_all(BUSY).unwrap_or_default();
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    let (_, figures) = run_step(resetting, 20, Step::default());
+    assert_eq!(classes(&figures), ["status:20"], "reset");
 }
 
 #[test]
