@@ -4,10 +4,8 @@ mod support;
 
 use std::{
     fs,
-    io::{Read, Write},
     net::TcpListener,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -200,6 +198,11 @@ fn the_port_of_grpc_is_told_as_what_it_is() {
 #[cfg(feature = "gzip")]
 #[test]
 fn a_partial_success_is_read_where_it_is_packed_though_nobody_asked() {
+    use std::{
+        io::{Read as _, Write as _},
+        thread,
+    };
+
     for (encoding, rejected, said) in [
         ("gzip", 1, "too old"),
         ("X-GZIP", 1, "too old"),
