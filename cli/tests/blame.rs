@@ -36,7 +36,7 @@ fn what_this_machine_lacks_is_not_the_fault_of_the_target_and_has_a_remedy() {
     }]);
     assert_eq!(results["error_reasons"], expected);
     for told in [
-        " failed: local; Too many open files (os error 24): ",
+        " failed: local; Too many open files: ",
         "this machine is the bottleneck, not the target: ",
         "raise the limit with 'ulimit -n'",
     ] {

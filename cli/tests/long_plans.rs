@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 use support::{
     Act, Answer, Dir, Door, Ended, Misbehaving, PATIENCE, RESULTS, announced_page, barewire, barewire_to_end,
-    http_get, otlp, poll,
+    exchange, otlp, poll,
 };
 
 /// Each has some ten series, so together they are more than a registry has room for unless it is told.
@@ -174,6 +174,10 @@ fn is_whole(answer: &Answer) -> bool {
     answer.header("Content-Length").is_some_and(|len| len == answer.body.len().to_string())
 }
 
+/// A request as a Prometheus makes it, which is waited for at the end.
+const SCRAPE: &[u8] =
+    b"GET /metrics HTTP/1.0\r\nHost: page\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n";
+
 /// The last page, as it was scraped before the end.
 fn through_a_page(args: Vec<String>) -> (Ended, Told) {
     let args = args.into_iter().filter(|arg| arg != "--quiet").collect();
@@ -181,7 +185,7 @@ fn through_a_page(args: Vec<String>) -> (Ended, Told) {
     let addr = announced_page(&child);
     let mut page = String::new();
     poll(2 * PATIENCE, "the end of the run", || {
-        if let Some(answer) = http_get(addr, "/metrics").ok().filter(is_whole) {
+        if let Some(answer) = exchange(addr, SCRAPE).ok().filter(is_whole) {
             page = answer.text();
         }
         // It is long.
