@@ -10,7 +10,7 @@ use loom::thread;
 use crate::{
     Distribution, Event, Metric, Precision, Reading, Registry, Snapshot,
     record::sample::{Cursor, Ring},
-    report::handover::{Handover, Task},
+    report::handover::{Ending, Handover, Task},
 };
 
 fn recorded(snapshot: &Snapshot, at: usize) -> &Distribution {
@@ -180,7 +180,8 @@ fn a_snapshot_is_exported_or_dropped_and_the_last_one_comes_last() {
             }
         });
         let dropped = [&one, &two].map(|snapshot| u64::from(!handover.offer(snapshot)));
-        handover.finish(&last, Instant::now());
+        let now = Instant::now();
+        handover.finish(&last, Ending { answering: now, mute: now });
         assert!(handover.wait_for_end(Instant::now()));
         let exported = lane.join().unwrap();
         assert_eq!(exported.len() as u64 + dropped.iter().sum::<u64>(), 3);
