@@ -318,6 +318,16 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
+/// The arguments of a run, from the words behind `barewire run`.
+#[cfg(test)]
+pub(crate) fn run_args<'w>(words: impl IntoIterator<Item = &'w str>) -> RunArgs {
+    let line = ["barewire", "run"].into_iter().chain(words);
+    match Arguments::try_parse_from(line).expect("a command line").command {
+        Command::Run(args) => *args,
+        _ => unreachable!("it is a run"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,10 +352,7 @@ mod tests {
             (&["--prometheus", "--otlp=x", "http://t/"], Some("http://t/"), &["x"], &[""]),
             (&["--prometheus", "9646"], None, &[], &["9646"]),
         ] {
-            let line = ["barewire", "run"].iter().chain(words);
-            let Command::Run(run) = Arguments::try_parse_from(line).expect("a command line").command else {
-                panic!("another command")
-            };
+            let run = run_args(words.iter().copied());
             assert_eq!(run.target.as_deref(), target, "{words:?}");
             assert_eq!(run.otlp, otlp, "{words:?}");
             assert_eq!(run.prometheus, prometheus, "{words:?}");

@@ -51,13 +51,10 @@ impl Outcome<'_> {
     }
 
     fn generator_text(&self) -> String {
-        let (percent, slip) = (self.behind_percent(), self.slip());
         if self.totals.waited * 2 >= self.totals.behind {
-            return format!(
-                "this machine is the bottleneck: its processors were full, and for {percent:.0} % of the time requests \
-                 were due and no connection was free, they were sent {slip} late at p99"
-            );
+            return format!("this machine is the bottleneck: its processors were full, and {}", self.waits());
         }
+        let (percent, slip) = (self.behind_percent(), self.slip());
         format!(
             "the generator is the bottleneck: behind its schedule for {percent:.0} % of the time and at work meanwhile, \
              by {slip} at p99; latencies from due are its own, ask for a lower rate or more threads"

@@ -18,8 +18,8 @@ use signal_hook::{
 
 use crate::{console, failure::Failure};
 
-/// How often a signal is looked for while nothing has been started yet.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often a signal, the end of the run and a last scrape are looked for.
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 
 /// A signal that asks for the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

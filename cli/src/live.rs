@@ -53,12 +53,7 @@ impl Live {
         now.judged_failures().since_into(Some(self.last.judged_failures()), &mut self.failures);
         let text = text(&now, &self.last, self.steps, [&self.window, &self.failures]);
         self.last = now;
-        if self.line.is_hidden() {
-            console::eprint(&format!("{text}\n"));
-        } else {
-            self.line.tick();
-            self.line.set_message(text);
-        }
+        self.put(text);
     }
 
     /// Shows what a drain waits for: requests in flight, and arrivals that were due and are not sent.
@@ -68,6 +63,11 @@ impl Live {
         }
         let due = if due > 0 { format!(" and {due} due") } else { String::new() };
         let text = format!("draining, {in_flight} in flight{due}, {} s left", left.as_secs_f64().ceil());
+        self.put(text);
+    }
+
+    /// Puts a text in place of the one before or, where this is no terminal, behind it.
+    fn put(&self, text: String) {
         if self.line.is_hidden() {
             console::eprint(&format!("{text}\n"));
         } else {

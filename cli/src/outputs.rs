@@ -13,7 +13,10 @@ use std::{
 use crate::{args::RunArgs, failure::Failure};
 
 /// The text that stands for standard output, where a path could stand.
-const STDOUT: &str = "-";
+pub(crate) const STDOUT: &str = "-";
+
+/// The text that stands for it behind `--log`, where it is the shape alone.
+pub(crate) const LOG_STDOUT: &str = "json";
 
 /// Refuses two flags that name one file, however each spells it.
 pub(crate) fn check(args: &RunArgs) -> Result<(), Failure> {
@@ -43,7 +46,7 @@ fn outputs(args: &RunArgs) -> Vec<(&'static str, &str, &str)> {
         Some(("--otlp", path, text.as_str()))
     });
     let log = args.log.iter().filter_map(|text| {
-        let path = if text == "json" { STDOUT } else { text.strip_prefix("json:")? };
+        let path = if text == LOG_STDOUT { STDOUT } else { text.strip_prefix("json:")? };
         Some(("--log", path, text.as_str()))
     });
     let results = args.results.as_deref().and_then(Path::to_str).map(|path| ("--results", path, path));
@@ -71,10 +74,14 @@ fn place(path: &str) -> Option<Place> {
         Ok(about) => known(&about),
         Err(_) => {
             let path = Path::new(path);
-            let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-            Some(Place::New(fs::canonicalize(folder).ok()?.join(path.file_name()?)))
+            Some(Place::New(fs::canonicalize(folder(path)).ok()?.join(path.file_name()?)))
         }
     }
+}
+
+/// The folder that a file is in, or is to be in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 fn known(about: &fs::Metadata) -> Option<Place> {
@@ -85,18 +92,13 @@ fn known(about: &fs::Metadata) -> Option<Place> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Arguments, Command};
+    use crate::args::run_args;
 
     /// The refusal of these arguments, or nothing, with `DIR` for a folder that has the file `a` and a link to it.
     fn refusal(folder: &Path, args: &str) -> String {
         let args = args.replace("DIR", folder.to_str().unwrap());
-        let parsed =
-            Arguments::try_parse_from(["barewire", "run"].into_iter().chain(args.split(' '))).unwrap();
-        let Command::Run(args) = parsed.command else { unreachable!("it is a run") };
-        check(&args).map_or_else(|failure| failure.to_string(), |()| String::new())
+        check(&run_args(args.split(' '))).map_or_else(|failure| failure.to_string(), |()| String::new())
     }
 
     #[test]

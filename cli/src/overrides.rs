@@ -92,10 +92,8 @@ impl Overridden {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Arguments, Command};
+    use crate::args::run_args;
 
     const STAGES: &str = r#""stages": [{"duration": "2s", "users": 4}, {"duration": "3s", "users": 4}]"#;
     const RATES: &str = r#""stages": [{"duration": "2s", "rate": 4}, {"duration": "3s", "rate": 4}]"#;
@@ -104,10 +102,7 @@ mod tests {
     fn load(fields: &str, flags: &str) -> Result<String, String> {
         let spec = format!(r#"{{"target": "http://h", "threads": 1, {fields}}}"#);
         let plan = Plan::from_json(&spec).map_err(|error| error.to_string())?;
-        let words = ["barewire", "run"].into_iter().chain(flags.split_whitespace());
-        let Command::Run(args) = Arguments::try_parse_from(words).unwrap().command else {
-            unreachable!("it is a run")
-        };
+        let args = run_args(flags.split_whitespace());
         let Overridden { plan, replaced } = apply(plan, &args).map_err(|failure| failure.to_string())?;
         let workload = plan.check().map_err(|error| error.to_string())?;
         let load = match (workload.is_open(), workload.duration()) {

@@ -18,7 +18,7 @@ use crate::{
     console,
     exporters::{Exporters, Page},
     failure::Failure,
-    interrupt::{Interrupt, Leaving},
+    interrupt::{GLANCE, Interrupt, Leaving},
     judge::Judge,
     live::Live,
     outputs,
@@ -27,7 +27,7 @@ use crate::{
     results::{Destination, Older, Results},
     spec,
     summary::summary,
-    watch::{GLANCE, Watch},
+    watch::Watch,
 };
 
 /// How long the last snapshot may take to every receiver: an export that is under way may take 3 s itself. A receiver

@@ -5,10 +5,12 @@ use std::{thread, time::Duration};
 use barewire::{Event, LaneReport, Registry, Reporting};
 use barewire_runner::{CpuUse, Figures, Lifecycle, LifecycleMeter, Run, Status, Threshold, Totals, Verdict};
 
-use crate::{behind::Behind, interrupt::Interrupt, judge::Judge, live::Live};
-
-/// How often the end of the run is looked for, and a last scrape after it.
-pub(crate) const GLANCE: Duration = Duration::from_millis(20);
+use crate::{
+    behind::Behind,
+    interrupt::{GLANCE, Interrupt},
+    judge::Judge,
+    live::Live,
+};
 
 /// What looks at a run.
 pub(crate) struct Watch<'a> {

@@ -165,14 +165,15 @@ impl Totals {
     ///
     /// Where most failures are a want of this machine, the target is not to blame.
     pub fn bottleneck(&self, workload: &Workload, is_cpu_full: bool) -> Option<Bottleneck> {
-        if !workload.is_open() && self.reasons.blame_this_machine().is_none() {
+        let is_local = self.reasons.blame_this_machine().is_some();
+        if !workload.is_open() && !is_local {
             return None;
         }
         Bottleneck::of(&Evidence {
             behind: self.behind,
             waited: self.waited,
             available: self.lasted().saturating_mul(u32::try_from(workload.threads()).unwrap_or(u32::MAX)),
-            is_local: self.reasons.blame_this_machine().is_some(),
+            is_local,
             is_cpu_full,
             is_mute: self.mute().is_some(),
             capacity: self.capacity(workload),

@@ -129,9 +129,8 @@ impl Reasons {
 
     /// Requests that failed for a want of this machine, if they are most of all that failed.
     pub fn blame_this_machine(&self) -> Option<u64> {
-        let sum = |counts: &mut dyn Iterator<Item = u64>| counts.sum::<u64>();
-        let local = sum(&mut self.of(Failure::Local).map(|(_, count)| count));
-        let all = sum(&mut self.counts.iter().map(|(_, count)| *count));
+        let local: u64 = self.of(Failure::Local).map(|(_, count)| count).sum();
+        let all: u64 = self.counts.iter().map(|(_, count)| *count).sum();
         (local > 0 && local * 2 >= all).then_some(local)
     }
 

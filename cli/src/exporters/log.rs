@@ -4,14 +4,11 @@ use std::{fs::File, io};
 
 use barewire_runner::{JsonLog, Origin};
 
-use crate::failure::Failure;
-
-/// The only shape of a log so far, to standard output.
-pub(super) const STDOUT: &str = "json";
+use crate::{failure::Failure, outputs::LOG_STDOUT};
 
 /// The log for one `--log`.
 pub(super) fn open(destination: &str, origin: &Origin) -> Result<JsonLog, Failure> {
-    if destination == STDOUT {
+    if destination == LOG_STDOUT {
         return Ok(JsonLog::new("standard output", io::stdout(), origin));
     }
     let refused = |why: String| Failure::Usage(format!("--log: {why}"));

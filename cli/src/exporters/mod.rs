@@ -14,7 +14,7 @@ use barewire::{Error, Exporter, wire::http::Url};
 use barewire_runner::{Origin, Profile, Wire, Workload};
 
 pub(crate) use self::prometheus::Page;
-use crate::{args::RunArgs, failure::Failure};
+use crate::{args::RunArgs, failure::Failure, outputs};
 use settings::{Name, Settings};
 
 const INFLUX: &str = "influx";
@@ -65,12 +65,7 @@ impl Exporters {
                 let (kind, shown) = (name.kind(), Url::redact(destination));
                 return Err(Failure::Usage(format!("--{kind}: {shown} is given twice: leave one out")));
             }
-            if is_stdout(name, destination) && std::mem::replace(&mut exporters.stdout, true) {
-                return Err(Failure::Usage(format!(
-                    "--{}: '{destination}' is standard output, and another exporter has it: name a file",
-                    name.kind()
-                )));
-            }
+            exporters.stdout |= is_stdout(name, destination);
             exporters.add(name, destination, &settings, workload, origin)?;
         }
         if settings.traces && !exporters.traces {
@@ -155,7 +150,7 @@ fn wire(kind: &str) -> Wire {
 }
 
 fn is_stdout(name: &Name, destination: &str) -> bool {
-    destination == if name.kind() == LOG { log::STDOUT } else { "-" }
+    destination == if name.kind() == LOG { outputs::LOG_STDOUT } else { outputs::STDOUT }
 }
 
 /// Names the flag that an error comes from.
@@ -165,10 +160,8 @@ fn flag(name: &str) -> impl Fn(Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Arguments, Command};
+    use crate::args::run_args;
 
     #[test]
     fn a_run_that_pushes_in_loaddensitys_words_alone_does_so_every_five_seconds() {
@@ -180,10 +173,7 @@ mod tests {
             (&["--prometheus", "0", "--profile", "loaddensity"], 1),
             (&["--otlp", "x"], 1),
         ] {
-            let line = ["barewire", "run"].iter().chain(words);
-            let Command::Run(args) = Arguments::try_parse_from(line).expect("a command line").command else {
-                panic!("another command")
-            };
+            let args = run_args(words.iter().copied());
             let Ok(settings) = Settings::read(&args) else { panic!("no settings") };
             assert_eq!(interval(&asked(&args), &settings), Duration::from_secs(seconds), "{words:?}");
         }
@@ -195,10 +185,7 @@ mod tests {
             (&["--statsd", "x", "--prefix", "shop", "--profile", "statsd=loaddensity"][..], true),
             (&["--otlp", "x", "--prefix", "shop"], false),
         ] {
-            let line = ["barewire", "run"].iter().chain(words);
-            let Command::Run(args) = Arguments::try_parse_from(line).expect("a command line").command else {
-                panic!("another command")
-            };
+            let args = run_args(words.iter().copied());
             let Ok(settings) = Settings::read(&args) else { panic!("no settings") };
             assert_eq!(settings.check(&asked(&args)).is_ok(), is_fine, "{words:?}");
         }

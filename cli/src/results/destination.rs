@@ -10,10 +10,11 @@ use std::{
 use serde_json::Value;
 use tempfile::{Builder, NamedTempFile};
 
-use crate::{bounded, failure::Failure};
-
-/// The text that stands for standard output.
-const STDOUT: &str = "-";
+use crate::{
+    bounded,
+    failure::Failure,
+    outputs::{STDOUT, folder},
+};
 
 /// The paths that stand for it as well. A file behind them is not replaced, because the summary would go to the old one.
 const STDOUT_PATHS: [&str; 4] = [STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
@@ -100,9 +101,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 /// An empty file in the same folder, with the permissions of the one that it is to replace.
 fn beside(path: &Path, about: Option<&Metadata>) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let new = Permissions::from_mode(NEW_FILE);
-    let file = Builder::new().prefix(".barewire-results-").permissions(new).tempfile_in(folder)?;
+    let file = Builder::new().prefix(".barewire-results-").permissions(new).tempfile_in(folder(path))?;
     if let Some(about) = about {
         if about.permissions().readonly() {
             return Err(io::ErrorKind::PermissionDenied.into());
@@ -117,7 +117,7 @@ fn beside(path: &Path, about: Option<&Metadata>) -> io::Result<NamedTempFile> {
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
-            Ok(link) => resolve(&path.parent().unwrap_or(Path::new(".")).join(link)),
+            Ok(link) => resolve(&folder(path).join(link)),
             Err(_) => Ok(path.to_owned()),
         },
         resolved => resolved,

@@ -99,8 +99,8 @@ impl ArrivalSource {
         self.pool.publish(self.thread, self.has_idle());
         let is_near = own_ns.is_some_and(|due_ns| due_ns <= now_ns.saturating_add(TAIL_NS));
         if is_near && !self.has_idle() {
-            let lender = self.arrivals.take().and_then(|arrivals| self.pool.lend(self.thread, arrivals));
-            return Sleep { due_ns: None, wake: lender.map_or(Wake::Nobody, Wake::Thread) };
+            let watcher = self.arrivals.take().and_then(|arrivals| self.pool.lend(self.thread, arrivals));
+            return Sleep { due_ns: None, wake: watcher.map_or(Wake::Nobody, Wake::Thread) };
         }
         let mut due_ns = own_ns;
         match self.pool.watch(self.thread) {
